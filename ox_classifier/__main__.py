@@ -1,0 +1,5 @@
+"""`python -m ox_classifier` is `ox`."""
+
+from ox_classifier.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Pixels and folders; knows no network."""
