@@ -1,0 +1,91 @@
+"""A data folder made ready to learn from: pixels and labels of each split, and what was set aside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ox_classifier.data import store
+from ox_classifier.data.folders import SPLITS, LabelledImage, Listing
+from ox_classifier.data.images import ImageError, PixelRule
+from ox_classifier.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Material:
+    """Decoded images in the order train, val, test, each split in natural order of its paths."""
+
+    listing: Listing
+    files: tuple[LabelledImage, ...]
+    pixels: np.ndarray  # uint8, (n, height, width, channels)
+    bad: tuple[ImageError, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.listing.classes
+
+    def part(self, split: str) -> slice:
+        """Where the images of a split lie in `files` and `pixels`."""
+        places = [i for i, file in enumerate(self.files) if file.split == split]
+        return slice(places[0], places[-1] + 1) if places else slice(0, 0)
+
+    def labels(self, split: str) -> np.ndarray:
+        """Class index of each image of a split, int64 of shape (n,)."""
+        order = {name: i for i, name in enumerate(self.classes)}
+        return np.array([order[file.label] for file in self.files[self.part(split)]], dtype=np.int64)
+
+    def names(self, split: str) -> list[str]:
+        """Paths below the data folder, as reports write them."""
+        return [self.listing.name(file.path) for file in self.files[self.part(split)]]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images per split and class."""
+        found = Counter((file.split, file.label) for file in self.files)
+        return {s: {c: found[s, c] for c in self.classes} for s in SPLITS if any(f.split == s for f in self.files)}
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """path, label and split of every file used, for split.csv."""
+        return [(self.listing.name(file.path), file.label, file.split) for file in self.files]
+
+    def fingerprint(self) -> str:
+        """One digest of every pixel, label and split: equal for equal training data, wherever it lies."""
+        digest = hashlib.blake2b(digest_size=16)
+        for file, pixels in zip(self.files, self.pixels, strict=True):
+            digest.update(f"{file.label}\0{file.split}\0".encode())
+            digest.update(np.ascontiguousarray(pixels))
+        return digest.hexdigest()
+
+
+def load(listing: Listing, images: Sequence[LabelledImage], rule: PixelRule) -> Material:
+    """Decode every image once; unreadable ones are set aside, never touched.
+
+    Raises:
+        UsageError: If a class has no readable image to train on or the validation has none at all.
+    """
+    ordered = sorted(images, key=lambda image: SPLITS.index(image.split))  # stable: natural order inside a split
+    decoded = store.decode([image.path for image in ordered], rule, label="reading images")
+    material = Material(listing, tuple(ordered[i] for i in decoded.kept), decoded.images, tuple(decoded.bad))
+    counts = material.counts()
+    for name in listing.classes:
+        if not counts.get("train", {}).get(name):
+            raise UsageError(
+                f"class {name!r} has no readable image to train on in {listing.root}: add some{_why(material.bad)}"
+            )
+    if "val" not in counts:
+        raise UsageError(f"no readable image to validate with in {listing.root}: add some{_why(material.bad)}")
+    return material
+
+
+def readable(listing: Listing, bad: Sequence[Path]) -> tuple[LabelledImage, ...]:
+    """The images of a listing without those known to be unreadable."""
+    bad = set(bad)
+    return tuple(image for image in listing.images if image.path not in bad)
+
+
+def _why(bad: Sequence[ImageError]) -> str:
+    return f" ({len(bad)} unreadable; the first: {bad[0]})" if bad else ""

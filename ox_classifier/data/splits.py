@@ -1,0 +1,251 @@
+"""Which image is for training, which for validation, which for the test: seeded, stratified, never through a group."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import blake2b
+from itertools import accumulate
+from pathlib import Path
+
+from ox_classifier.data.folders import LabelledImage
+from ox_classifier.errors import UsageError
+
+MIXED = ""  # the stratum of groups that hold more than one label; no class can have an empty name
+
+
+def split(
+    images: Sequence[LabelledImage],
+    *,
+    val_fraction: float,
+    test_fraction: float = 0.0,
+    seed: int = 0,
+    near: Iterable[Iterable[Path]] = (),
+    root: Path | None = None,
+) -> tuple[LabelledImage, ...]:
+    """Decide the split of images that have none; where all have one and none is "val", draw val from train.
+
+    A split that is there already is never drawn again. Images of one `.group` and images that stand together
+    in `near` (pairs or larger sets of paths) stay on one side. Without groups each class gives round(fraction * n)
+    images within one, and at least one to val. Who goes is decided by a hash of the seed and of the path under `root`
+    (default: the folder common to all), so neither the order of the listing nor the place of the folder matters.
+
+    Adding one file moves, beside the group it joins, at most one other group for each split drawn. Two exceptions:
+    a file that links groups joins them, and a class too small for its fraction may choose its one group anew.
+
+    Raises:
+        UsageError: If fractions are no fractions, or a class has a single image or group, so that none can be held out.
+    """
+    _check_fractions(val_fraction, test_fraction)
+    taken = {image.split for image in images}
+    fractions = {
+        "test": test_fraction if "test" not in taken else 0.0,
+        "val": val_fraction if "val" not in taken else 0.0,
+    }
+    groups = _groups(images, near, root, seed)
+    if "" in taken:
+        free = [group for group in groups if group.splits == {""}]
+        sides = {
+            image.path: _side_of_the_decided(group) for group in groups for image in group.images if not image.split
+        }
+    else:
+        free, sides = [part for group in groups if (part := group.only("train"))], {}
+    if any(fractions.values()):
+        _refuse_single_images(free)
+        drawn = _draw(free, fractions)
+        sides |= {image.path: drawn[id(group)] for group in free for image in group.images}
+    return tuple(replace(image, split=sides.get(image.path, image.split)) for image in images)
+
+
+def folds(
+    images: Sequence[LabelledImage],
+    k: int,
+    seed: int = 0,
+    *,
+    near: Iterable[Iterable[Path]] = (),
+    root: Path | None = None,
+) -> tuple[tuple[LabelledImage, ...], ...]:
+    """Cross-validation: `k` listings in which every image that is not "test" is "val" once and "train" otherwise.
+
+    Stratified and grouped as `split`; without groups the folds' shares of a class differ by one image at most.
+
+    Raises:
+        UsageError: If `k` is under 2 or a class has fewer groups than folds.
+    """
+    if k < 2:
+        raise UsageError(f"--folds {k}: cross-validation needs at least 2 folds; 5 is usual")
+    groups = _groups([image for image in images if image.split != "test"], near, root, seed)
+    totals = sum((group.labels for group in groups), Counter())
+    for label in sorted(totals):
+        there = sum(label in group.labels for group in groups)
+        if there < k:
+            raise UsageError(
+                f"--folds {k}: class {label!r} has {there} independent images (copies and groups count once), "
+                f"fewer than the folds; {f'use --folds {there} or ' if there > 1 else ''}add images"
+            )
+    counts = [Counter() for _ in range(k)]
+    fold_of = {}
+    for group in sorted(groups, key=lambda group: (-len(group.images), group.rank)):
+        best = min(range(k), key=lambda fold: (_crowding(group, counts[fold], totals), counts[fold].total(), fold))
+        counts[best] += group.labels
+        fold_of |= {image.path: best for image in group.images}
+    return tuple(
+        tuple(
+            image if image.split == "test" else replace(image, split="val" if fold_of[image.path] == fold else "train")
+            for image in images
+        )
+        for fold in range(k)
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Images that must not be parted, and their place in the seeded ranking."""
+
+    rank: bytes
+    images: tuple[LabelledImage, ...]
+
+    @cached_property
+    def labels(self) -> Counter:
+        return Counter(image.label for image in self.images)
+
+    @property
+    def splits(self) -> set[str]:
+        return {image.split for image in self.images}
+
+    def only(self, side: str) -> _Group | None:
+        """The part of the group that lies in `side` already."""
+        part = tuple(image for image in self.images if image.split == side)
+        return _Group(self.rank, part) if part else None
+
+
+def _check_fractions(val_fraction: float, test_fraction: float) -> None:
+    for name, value in (("--val-fraction", val_fraction), ("--test-fraction", test_fraction)):
+        if not 0 <= value < 1:
+            raise UsageError(
+                f"{name} {value:g}: give a share of the images from 0 up to, not including, 1, such as 0.2"
+            )
+    if val_fraction + test_fraction >= 1:
+        raise UsageError(
+            f"--val-fraction {val_fraction:g} and --test-fraction {test_fraction:g} leave nothing to train on: "
+            "together they must stay under 1"
+        )
+
+
+def _refuse_single_images(groups: list[_Group]) -> None:
+    for label, count in sorted(sum((group.labels for group in groups), Counter()).items()):
+        if count == 1:
+            raise UsageError(
+                f"class {label!r} has one image to train and validate with, where two are the least: add images of it"
+            )
+
+
+def _groups(
+    images: Sequence[LabelledImage], near: Iterable[Iterable[Path]], root: Path | None, seed: int
+) -> list[_Group]:
+    """Union-find over shared group names and `near`; ranked by the smallest keyed hash among each group's names."""
+    parent: dict = {image.path: image.path for image in images}
+
+    def find(key):
+        while parent[key] != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for image in images:
+        if image.group:
+            name = ("group", image.group)
+            parent[find(image.path)] = find(parent.setdefault(name, name))
+    for together in near:
+        known = [path for path in together if path in parent]
+        for path in known[1:]:
+            parent[find(path)] = find(known[0])
+    members = defaultdict(list)
+    for image in images:
+        members[find(image.path)].append(image)
+    base = _base(images, root)
+    key = str(seed).encode()
+    groups = [_Group(min(_hash(image, base, key) for image in found), tuple(found)) for found in members.values()]
+    return sorted(groups, key=lambda group: group.rank)
+
+
+def _base(images: Sequence[LabelledImage], root: Path | None) -> Path:
+    if root is not None:
+        return Path(root)
+    return Path(os.path.commonpath([image.path.parent for image in images])) if images else Path()
+
+
+def _hash(image: LabelledImage, base: Path, key: bytes) -> bytes:
+    name = f"group {image.group}" if image.group else f"file {_under(image.path, base)}"
+    return blake2b(
+        unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape"), key=key, digest_size=16
+    ).digest()
+
+
+def _under(path: Path, base: Path) -> str:
+    try:
+        return path.relative_to(base).as_posix()
+    except ValueError:
+        return Path(os.path.relpath(path, base)).as_posix()
+
+
+def _draw(groups: list[_Group], fractions: dict[str, float]) -> dict[int, str]:
+    """Split by group id: in a stratum test takes the first of the ranking, val the last, train keeps one."""
+    strata = defaultdict(list)
+    for group in groups:
+        strata[next(iter(group.labels)) if len(group.labels) == 1 else MIXED].append(group)
+    sides = {id(group): "train" for group in groups}
+    for stratum in strata.values():
+        val = _nearest(stratum[::-1], fractions["val"], most=len(stratum) - 1)
+        test = _nearest(stratum, fractions["test"], most=len(stratum) - 1 - val)
+        sides |= {id(group): "test" for group in stratum[:test]}
+        sides |= {id(group): "val" for group in stratum[len(stratum) - val :]}
+    if fractions["val"]:
+        _give_every_class_to_val(groups, fractions["val"], sides)
+    return sides
+
+
+def _nearest(ranked: list[_Group], fraction: float, *, most: int) -> int:
+    """How many groups from the front come nearest to `fraction` of all the stratum's images."""
+    sums = [0, *accumulate(len(group.images) for group in ranked)]
+    target = fraction * sums[-1]
+    return min(range(max(most, 0) + 1), key=lambda count: (abs(sums[count] - target), count))
+
+
+def _give_every_class_to_val(groups: list[_Group], fraction: float, sides: dict[int, str]) -> None:
+    for label in sorted({label for group in groups for label in group.labels}):
+        holders = [group for group in groups if label in group.labels]
+        if any(sides[id(group)] == "val" for group in holders):
+            continue
+        spare = [group for group in reversed(holders) if sides[id(group)] == "train" and _spared(group, groups, sides)]
+        if not spare:
+            count = sum(group.labels[label] for group in holders)
+            raise UsageError(
+                f"class {label!r}: its {count} images are copies of each other or share a group, so none can be held "
+                "out for validation without leaking: add independent images of it, or give a val folder"
+            )
+        target = fraction * sum(group.labels[label] for group in holders)
+        sides[id(min(spare, key=lambda group: abs(len(group.images) - target)))] = "val"
+
+
+def _spared(group: _Group, groups: list[_Group], sides: dict[int, str]) -> bool:
+    """Whether train keeps every label of `group` without it."""
+    left = set().union(*(other.labels for other in groups if other is not group and sides[id(other)] == "train"))
+    return set(group.labels) <= left
+
+
+def _side_of_the_decided(group: _Group) -> str:
+    """Undecided images go where the decided ones of their group are; to the test when these are divided already."""
+    return next((side for side in ("test", "val", "train") if side in group.splits), "train")
+
+
+def _crowding(group: _Group, fold: Counter, totals: Counter) -> float:
+    """How much fuller, by the squares of the classes' shares, a fold gets with this group."""
+    return sum(
+        ((fold[label] + count) / totals[label]) ** 2 - (fold[label] / totals[label]) ** 2
+        for label, count in group.labels.items()
+    )

@@ -1,0 +1,139 @@
+"""Many image files → one uint8 array in memory, or on disk when memory would not do. Imports no TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ox_classifier.data import images
+from ox_classifier.data.images import ImageError, PixelRule
+from ox_classifier.progress import track
+
+MEMORY_BUDGET = 2 * 1024**3  # bytes
+CHUNK, CHUNK_BYTES = 16, 2**20  # a task: up to 16 files, since a small one decodes faster than a task is handed over
+WORKERS = min(32, (os.cpu_count() or 1) + 2)  # a few more than cores, since some wait for the disk
+
+Reader = Callable[[Path, PixelRule], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What came of a list of files: `images` uint8 (n, height, width, channels), in the order asked for.
+
+    `kept` holds the positions (in the list asked for) of the files that decoded, `bad` an error for each other one.
+    """
+
+    images: np.ndarray
+    kept: list[int]
+    bad: list[ImageError]
+
+
+def decode(
+    paths: Sequence[Path | str],
+    rule: PixelRule,
+    *,
+    memory_budget: int = MEMORY_BUDGET,
+    label: str = "decoding",
+    reader: Reader = images.read,
+) -> Decoded:
+    """Decode every file once, on all cores, and keep the pixels.
+
+    Pillow's decoders release the GIL, so threads are enough. More than `memory_budget` bytes of pixels go to
+    a temporary file that has no name (it vanishes with the process) and is mapped read-only, so that memory stays flat.
+    A file that can't be read is never raised, only listed in `bad`.
+
+    Raises:
+        OSError: If the temporary file doesn't fit on its disk (set TMPDIR to another one).
+    """
+    needed = len(paths) * int(np.prod(rule.shape))
+    kept, bad = [], []
+    # catch_warnings inside `reader` is not thread-safe: entering it once here restores the filters whatever threads do
+    with _Memory(len(paths), rule) if needed <= memory_budget else _Disk(rule) as store, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", category=UserWarning)
+        results = _read_all([Path(p) for p in paths], rule, reader)
+        for position, result in enumerate(track(results, label=label, total=len(paths))):
+            if isinstance(result, ImageError):
+                bad.append(result)
+            else:
+                store.add(result)
+                kept.append(position)
+        return Decoded(store.all(), kept, bad)
+
+
+def _read_all(paths: list[Path], rule: PixelRule, reader: Reader) -> Iterator[np.ndarray | ImageError]:
+    """Results in the order of `paths`, with a bounded number of decoded images waiting."""
+
+    def read_some(some: Iterable[Path]) -> list[np.ndarray | ImageError]:
+        return [_read_one(path, rule, reader) for path in some]
+
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="decode")
+    waiting = deque()
+    chunk = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(rule.shape))))
+    try:
+        for start in range(0, len(paths), chunk):
+            waiting.append(pool.submit(read_some, paths[start : start + chunk]))
+            if len(waiting) > 2 * WORKERS:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:  # Ctrl-C must not wait for what nobody will read
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _read_one(path: Path, rule: PixelRule, reader: Reader) -> np.ndarray | ImageError:
+    try:
+        return reader(path, rule)
+    except ImageError as error:
+        return ImageError(error.path, error.reason)  # a fresh one: its traceback would keep the decoder's buffers alive
+
+
+class _Memory:
+    def __init__(self, count: int, rule: PixelRule):
+        self.images, self.count = np.empty((count, *rule.shape), np.uint8), 0
+
+    def add(self, image: np.ndarray) -> None:
+        self.images[self.count] = image
+        self.count += 1
+
+    def all(self) -> np.ndarray:
+        return self.images[: self.count]
+
+    def __enter__(self) -> _Memory:
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+
+class _Disk:
+    """Written through the file, not through the map: a full disk then raises instead of killing the process."""
+
+    def __init__(self, rule: PixelRule):
+        self.shape, self.count = rule.shape, 0
+        self.file = tempfile.TemporaryFile(prefix="ox-pixels-")  # noqa: SIM115  # closed by __exit__
+
+    def add(self, image: np.ndarray) -> None:
+        self.file.write(np.ascontiguousarray(image).data)
+        self.count += 1
+
+    def all(self) -> np.ndarray:
+        self.file.flush()
+        if not self.count:
+            return np.empty((0, *self.shape), np.uint8)
+        return np.memmap(self.file, np.uint8, "r", shape=(self.count, *self.shape))
+
+    def __enter__(self) -> _Disk:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.file.close()  # the map stays
