@@ -1,0 +1,50 @@
+"""The networks `ox train --arch` offers, and the settings each is best trained with. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# settings of data.augment.ImageDataGenerator
+SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
+FLIPS = {"horizontal_flip": True, "vertical_flip": True}
+HANDS = {"rotation_range": 10, "zoom_range": 0.15, "stroke": 1.0, "blur": 0.7, "contrast": (0.6, 1.3), "invert": 0.3}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Recommended settings of one network; `dropout` None leaves the rate to its builder, `frozen` means that
+    a base trained on ImageNet stays as it is and only a head is trained on `views` views of each image."""
+
+    about: str
+    image_size: int = 28  # pixels a side
+    color: str = "grayscale"
+    learning_rate: float = 1e-3
+    dropout: float | None = None
+    epochs: int = 50
+    augmentation: dict = field(default_factory=dict)
+    frozen: bool = False
+    views: int = 1
+
+
+ARCHITECTURES = {
+    "lenet": Architecture(
+        "LeNet-style CNN of the O/X exercise", 150, "rgb", epochs=12, augmentation=FLIPS | SHIFTS | HANDS
+    ),
+    "vgg16": Architecture(
+        "frozen VGG16 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True, views=2
+    ),
+    "mobilenetv2": Architecture(
+        "frozen MobileNetV2 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True, views=2
+    ),
+    "efficientnetv2b0": Architecture(
+        "frozen EfficientNetV2-B0 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True, views=2
+    ),
+    "resnet50v2": Architecture(
+        "frozen ResNet50V2 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True, views=2
+    ),
+    "mlp1": Architecture("one hidden layer"),
+    "mlp": Architecture("two hidden layers"),
+    "cnn": Architecture("two convolutions"),
+    "cnn-dense": Architecture("two convolutions, a hidden layer and Dropout"),
+    "cnn-dropout": Architecture("two convolutions and Dropout twice"),
+}
