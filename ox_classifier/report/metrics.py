@@ -1,0 +1,98 @@
+"""How good the predictions are: arithmetic on arrays, nothing drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn import metrics as sk
+
+Z95 = 1.959963984540054  # two-sided 95 % of the normal distribution
+
+
+def wilson(correct: int, total: int, z: float = Z95) -> tuple[float, float]:
+    """The 95 % Wilson interval of a proportion: where the true accuracy lies when `correct` of `total` were right.
+
+    Source: Wilson 1927. Unlike the usual mean ± error it stays inside [0, 1] and is honest at 0 and at 1.
+    """
+    if total == 0:
+        return 0.0, 1.0
+    share = correct / total
+    middle = share + z * z / (2 * total)
+    spread = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+
+
+def accuracy_text(correct: int, total: int) -> str:
+    """An accuracy as people should read it: with what it is made of and how far it can be trusted."""
+    if total == 0:
+        return "no images"
+    low, high = wilson(correct, total)
+    return f"{correct / total:.4f} ({correct} of {total} right; 95 % interval {low:.3f} to {high:.3f})"
+
+
+def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Cross-entropy of each row, shape (n,): -log of the probability given to the true class (clipped at 1e-7)."""
+    given = probabilities[np.arange(len(truth)), truth].astype(np.float64)
+    return -np.log(np.clip(given, 1e-7, 1.0))
+
+
+def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]) -> dict:
+    """Every figure of one split, as plain values for metrics.json.
+
+    `probabilities` has shape (n, classes), `truth` holds class indices, shape (n,). ROC AUC is one class against
+    the rest, averaged over the classes; it is None where only one class occurs.
+    """
+    predicted = probabilities.argmax(axis=1)
+    labels = np.arange(len(classes))
+    correct, total = int((predicted == truth).sum()), len(truth)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        truth, predicted, labels=labels, zero_division=0
+    )
+    return {
+        "images": total,
+        "correct": correct,
+        "accuracy": correct / total,
+        "accuracy_interval_95": list(wilson(correct, total)),
+        "balanced_accuracy": float(recall[support > 0].mean()),
+        "roc_auc": roc_auc(probabilities, truth),
+        "log_loss": float(log_losses(probabilities, truth).mean()),
+        "classes": {
+            name: {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "support": int(support[i]),
+            }
+            for i, name in enumerate(classes)
+        },
+        "confusion_matrix": sk.confusion_matrix(truth, predicted, labels=labels).tolist(),
+    }
+
+
+def roc_auc(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
+    """Area under the ROC curve; with more than two classes the mean of one-against-rest over classes that occur."""
+    count = probabilities.shape[1]
+    areas = [
+        float(sk.roc_auc_score(truth == c, probabilities[:, c]))
+        for c in ([1] if count == 2 else range(count))
+        if 0 < (truth == c).sum() < len(truth)
+    ]
+    return float(np.mean(areas)) if areas else None
+
+
+def table(metrics: dict[str, dict]) -> str:
+    """The figures of each split as text for a terminal."""
+    lines = []
+    for split, figures in metrics.items():
+        auc = "-" if figures["roc_auc"] is None else f"{figures['roc_auc']:.4f}"
+        lines.append(f"{split}: accuracy {accuracy_text(figures['correct'], figures['images'])}")
+        lines.append(f"  ROC AUC {auc}   log loss {figures['log_loss']:.4f}")
+        width = max(5, *(len(name) for name in figures["classes"]))
+        lines.append(f"  {'class':<{width}}  precision  recall      F1  support")
+        for name, row in figures["classes"].items():
+            figures_of_class = f"{row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:7}"
+            lines.append(f"  {name:<{width}}  {figures_of_class}")
+    return "\n".join(lines)
