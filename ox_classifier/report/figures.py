@@ -77,7 +77,8 @@ def mistakes(wrong: Sequence[Mistake], *, title: str, total: int) -> Figure:
         return figure
     columns = min(COLUMNS, max(3, len(wrong)))
     rows = math.ceil(len(wrong) / columns)
-    head, cell = 0.85, TILE + 0.62
+    head, foot = 0.85, 0.5  # inches above the grid, and below each image for its two lines
+    cell = TILE + foot
     height = rows * cell + head
     figure = Figure(figsize=(columns * (TILE + 0.25) + 0.25, height), dpi=DPI)
     shown = "" if len(wrong) == total else f", the worst {len(wrong)} shown"
@@ -97,8 +98,8 @@ def mistakes(wrong: Sequence[Mistake], *, title: str, total: int) -> Figure:
         left=0.02,
         right=0.98,
         top=1 - head / height,
-        bottom=0.58 / height,
-        hspace=0.62 / TILE,
+        bottom=foot / height,
+        hspace=foot / TILE,
         wspace=0.12,
     )
     for place, mistake in enumerate(wrong):
@@ -114,15 +115,9 @@ def mistakes(wrong: Sequence[Mistake], *, title: str, total: int) -> Figure:
         axes.set_xlabel(
             f"{mistake.truth} → {mistake.predicted}  {mistake.probability:.3f}", fontsize=9, color=RED, labelpad=3
         )
-        axes.text(
-            0.5,
-            -0.235,
-            _shorten(mistake.name, 28),
-            transform=axes.transAxes,
-            ha="center",
-            va="top",
-            fontsize=6.6,
-            color=MUTED,
+        below = {"xytext": (0, -19), "textcoords": "offset points", "ha": "center", "va": "top"}
+        axes.annotate(
+            _shorten(mistake.name, 28), (0.5, 0), xycoords="axes fraction", **below, fontsize=6.6, color=MUTED
         )
     return figure
 

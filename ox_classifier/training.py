@@ -1,0 +1,239 @@
+"""Data + network → run."""
+
+from __future__ import annotations
+
+import platform
+import time
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ox_classifier import __version__, fitting, runs
+from ox_classifier.classifier import Classifier
+from ox_classifier.data.augment import ImageDataGenerator
+from ox_classifier.data.batches import Batches
+from ox_classifier.data.images import PixelRule, as_float
+from ox_classifier.data.material import Material
+from ox_classifier.devices import Device
+from ox_classifier.errors import OxError
+from ox_classifier.fitting import History
+from ox_classifier.networks import bases, builders, onnx_graph, transfer
+from ox_classifier.progress import say
+from ox_classifier.report.metrics import accuracy_text
+
+PARITY_LIMIT = 1e-4
+PARITY_IMAGES = 64
+FINE_TUNE_EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train: every option of `ox train` with its value resolved, as run.json keeps it."""
+
+    arch: str
+    rule: PixelRule
+    epochs: int
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    dropout: float | None = None
+    monitor: str = "val_accuracy"
+    seed: int = 0
+    augmentation: dict = field(default_factory=dict)  # settings of ImageDataGenerator; empty: none
+    class_weight: dict[int, float] | None = None
+    weights: str | None = None  # of a frozen base, as are the next two
+    views: int | None = None
+    fine_tune: int = 0
+
+    def as_config(self) -> dict:
+        """Plain values for run.json, the pixel rule under the key `pixels`."""
+        config = asdict(self)
+        return {"pixels": config.pop("rule")} | config
+
+    def generator(self) -> ImageDataGenerator:
+        """What turns training images into pixels in [0, 1], each time anew."""
+        return ImageDataGenerator(rescale=1 / 255, **self.augmentation)
+
+
+def train(recipe: Recipe, material: Material, device: Device, *, name: str | None = None) -> runs.Run:
+    """Train a network on the material and leave everything in a new run folder.
+
+    Raises:
+        UsageError: If the network can't take images of this size, or the run can't be made.
+        OxError: If the loss stops being a number, or the exported network answers otherwise than the trained one.
+    """
+    start = time.monotonic()
+    fitting.check_monitor(recipe.monitor)
+    run = runs.create(recipe.arch, name)
+    try:
+        keras.utils.set_random_seed(recipe.seed)
+        task = Transfer(recipe, material) if recipe.arch in bases.BUILDERS else Scratch(recipe, material)
+    except BaseException:
+        run.path.rmdir()  # nothing is in it yet
+        raise
+    record(run, recipe, material, device, task)
+    history = task.fit(run)
+    finish(run, task.model, material, history, seconds=time.monotonic() - start)
+    return run
+
+
+class Scratch:
+    """A network whose weights all start at random."""
+
+    def __init__(self, recipe: Recipe, material: Material):
+        settings = {} if recipe.dropout is None else {"dropout": recipe.dropout}
+        self.recipe, self.material = recipe, material
+        self.model = builders.BUILDERS[recipe.arch](recipe.rule.shape, len(material.classes), **settings)
+        self.facts = {}
+
+    def fit(self, run: runs.Run) -> History:
+        """Train on augmented pixels."""
+        return _fit(self.model, self.recipe, run, *batches(self.recipe, self.material), checkpoint=run.keras_file)
+
+
+class Transfer:
+    """A head on a frozen base, whose features are computed once."""
+
+    def __init__(self, recipe: Recipe, material: Material):
+        splits = [split for split in ("train", "val", "test") if len(material.labels(split))]
+        settings = {} if recipe.dropout is None else {"dropout": recipe.dropout}
+        self.recipe, self.material = recipe, material
+        self.ready = transfer.prepare(
+            recipe.arch,
+            {split: material.pixels[material.part(split)] for split in splits},
+            {split: material.labels(split) for split in splits},
+            len(material.classes),
+            augmenter=recipe.generator() if recipe.augmentation else None,
+            views=recipe.views,
+            weights=recipe.weights,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            **settings,
+        )
+        self.model = self.ready.model
+        self.facts = {"weights_origin": self.ready.origin.as_dict(), "views_computed": self.ready.computed}
+
+    def fit(self, run: runs.Run) -> History:
+        """Train the head on features, then, if asked, the last convolutions on pixels."""
+        checkpoint = run.path / ".head.keras"
+        history = _fit(self.ready.head, self.recipe, run, self.ready.train, self.ready.val, checkpoint=checkpoint)
+        checkpoint.unlink(missing_ok=True)
+        if self.recipe.fine_tune and not history.interrupted:
+            self._fine_tune(run, history)
+        return history
+
+    def _fine_tune(self, run: runs.Run, history: History) -> None:
+        slower = replace(self.recipe, learning_rate=self.recipe.learning_rate / 10, epochs=FINE_TUNE_EPOCHS)
+        checkpoint = run.path / ".fine.keras"
+
+        def fit(model: keras.Model) -> float:
+            _fit(model, slower, run, *batches(self.recipe, self.material), checkpoint=checkpoint, history=history)
+            return fitting.score(history.best_row, self.recipe.monitor)
+
+        before = fitting.score(history.best_row, self.recipe.monitor)
+        transfer.fine_tune(self.model, self.recipe.fine_tune, fit=fit, before=before)
+        checkpoint.unlink(missing_ok=True)
+
+
+def batches(recipe: Recipe, material: Material) -> tuple[Batches, Batches]:
+    """Augmented training pixels and plain validation pixels."""
+    size = recipe.batch_size
+    pixels = {split: material.pixels[material.part(split)] for split in ("train", "val")}
+    return (
+        recipe.generator().flow(pixels["train"], material.labels("train"), batch_size=size, seed=recipe.seed),
+        ImageDataGenerator(rescale=1 / 255).flow(pixels["val"], material.labels("val"), batch_size=size, shuffle=False),
+    )
+
+
+def _fit(
+    model: keras.Model,
+    recipe: Recipe,
+    run: runs.Run,
+    train_batches: keras.utils.PyDataset,
+    val_batches: keras.utils.PyDataset,
+    *,
+    checkpoint: Path,
+    history: History | None = None,
+) -> History:
+    return fitting.fit(
+        model,
+        train_batches,
+        val_batches,
+        epochs=recipe.epochs,
+        checkpoint=checkpoint,
+        learning_rate=recipe.learning_rate,
+        monitor=recipe.monitor,
+        class_weight=recipe.class_weight,
+        each_epoch=lambda rows: write_history(run, rows),
+        history=history,
+    )
+
+
+def record(run: runs.Run, recipe: Recipe, material: Material, device: Device, task: Scratch | Transfer) -> None:
+    """Write run.json, split.csv and bad_files.csv before the first epoch."""
+    run.update(
+        classes=list(material.classes),
+        **recipe.as_config(),
+        **task.facts,
+        parameters=task.model.count_params(),
+        data={
+            "root": str(material.listing.root.absolute()),
+            "counts": material.counts(),
+            "fingerprint": material.fingerprint(),
+        },
+        device={"kind": device.kind, "reason": device.reason, "count": device.count},
+        precision=keras.config.dtype_policy().name,
+        versions={"ox": __version__, "python": platform.python_version()}
+        | {name: version(name) for name in ("tensorflow", "keras", "numpy", "pillow", "onnxruntime")},
+    )
+    run.write_table("split.csv", ("path", "label", "split"), material.rows())
+    bad = [(material.listing.name(error.path), error.reason) for error in material.bad]
+    run.write_table("bad_files.csv", ("path", "reason"), bad)
+
+
+def write_history(run: runs.Run, rows: list[dict]) -> None:
+    """Bring history.csv up to date."""
+    run.write_table("history.csv", fitting.COLUMNS, [[row[name] for name in fitting.COLUMNS] for row in rows])
+
+
+def finish(run: runs.Run, model: keras.Model, material: Material, history: History, *, seconds: float) -> None:
+    """Save the best epoch as model.keras and model.onnx, prove the two equal, and say how good they are."""
+    model.save(run.keras_file)
+    onnx_graph.write(model, run.onnx_file)
+    classifier = Classifier(run)
+    difference = parity(model, classifier, material.pixels[material.part("val")][:PARITY_IMAGES])
+    results = {}
+    for split in ("val", "test"):
+        pixels, truth = material.pixels[material.part(split)], material.labels(split)
+        if len(truth):
+            chunks = [classifier.probabilities(pixels[i : i + 64]) for i in range(0, len(pixels), 64)]
+            right = int((np.concatenate(chunks).argmax(axis=1) == truth).sum())
+            results[split] = {"correct": right, "images": len(truth)}
+    run.update(
+        best_epoch=history.best_row["epoch"],
+        epochs_trained=len(history.rows),
+        interrupted=history.interrupted,
+        results=results,
+        onnx={"max_difference": difference, "images": min(PARITY_IMAGES, len(material.labels("val")))},
+        seconds=round(seconds, 1),
+    )
+    say(f"best epoch {history.best_row['epoch']} of {len(history.rows)}, {seconds:.0f} s")
+    for split, result in results.items():
+        say(f"{split} accuracy {accuracy_text(result['correct'], result['images'])}")
+
+
+def parity(model: keras.Model, classifier: Classifier, pixels: np.ndarray) -> float:
+    """The largest difference between Keras' probabilities and ONNX Runtime's on uint8 images.
+
+    Raises:
+        OxError: If it exceeds 1e-4.
+    """
+    answer = keras.ops.convert_to_numpy(model(as_float(pixels), training=False))
+    expected = np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer
+    difference = float(np.abs(expected - classifier.probabilities(pixels)).max())
+    limit = PARITY_LIMIT if keras.config.dtype_policy().name == "float32" else 1e-2  # float16 has three digits
+    if difference > limit:
+        raise OxError(f"model.onnx differs from model.keras by {difference:.1e} (limit {limit:g}): use model.keras")
+    return difference

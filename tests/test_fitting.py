@@ -1,0 +1,93 @@
+"""Which epoch is kept, when the learning rate falls and when training stops, on a list of made-up figures."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from ox_classifier import fitting
+from ox_classifier.errors import OxError, UsageError
+
+pytestmark = pytest.mark.tensorflow
+
+
+class Batches(keras.utils.PyDataset):
+    """Two samples; `poison` makes the loss infinite."""
+
+    def __init__(self, poison=False):
+        super().__init__()
+        self.value = np.nan if poison else 1.0
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return np.full((2, 1), self.value, np.float32), np.array([0.0, 1.0], np.float32)
+
+
+def network():
+    inputs = keras.Input((1,))
+    return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
+
+
+@pytest.fixture
+def fit(tmp_path, monkeypatch):
+    """Train on nothing much, with the validation figures of each epoch made up and the weights marked by the epoch."""
+
+    def run(figures, epochs, **options):
+        class Scripted(fitting._Score):
+            def on_epoch_end(self, epoch, logs=None):
+                logs["val_accuracy"], logs["val_loss"] = figures[min(epoch, len(figures) - 1)]
+                self.model.layers[-1].bias.assign([float(epoch)])
+                super().on_epoch_end(epoch, logs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(fitting, "_Score", Scripted)
+            model = network()
+            file = tmp_path / "m.keras"
+            history = fitting.fit(model, Batches(), Batches(), epochs=epochs, checkpoint=file, **options)
+        return history, float(model.layers[-1].bias[0]), file
+
+    return run
+
+
+def test_loss_decides_between_equal_accuracies(fit):
+    history, kept, file = fit([(0.9, 0.5), (0.9, 0.3), (0.9, 0.4), (0.8, 0.1)], 4)
+    assert history.best_row["epoch"] == 2
+    assert kept == 1.0  # the weights of the second epoch are back
+    assert float(keras.models.load_model(file, compile=False).layers[-1].bias[0]) == 1.0
+
+
+def test_accuracy_goes_before_loss(fit):
+    history, kept, _ = fit([(0.9, 0.1), (0.91, 5.0)], 2)
+    assert history.best_row["epoch"] == 2 and kept == 1.0
+
+
+def test_monitor_val_loss(fit):
+    history, *_ = fit([(0.9, 0.4), (0.95, 0.5), (0.5, 0.3)], 3, monitor="val_loss")
+    assert history.best_row["epoch"] == 3
+
+
+def test_rate_is_halved_after_two_epochs_and_training_stops_after_ten(fit):
+    history, kept, _ = fit([(0.9, 0.5), (0.8, 0.6)], 50)
+    rates = [row["learning_rate"] for row in history.rows]
+    assert len(rates) == 11
+    assert rates[:7] == pytest.approx([1e-3, 1e-3, 1e-3, 5e-4, 5e-4, 2.5e-4, 2.5e-4])
+    assert kept == 0.0
+
+
+def test_each_epoch_is_handed_all_rows(fit):
+    seen = []
+    fit([(0.5, 0.5)], 3, each_epoch=lambda rows: seen.append(len(rows)))
+    assert seen == [1, 2, 3]
+
+
+def test_a_loss_that_is_no_number_is_a_sentence(tmp_path):
+    with pytest.raises(OxError, match="the loss became nan in epoch 1: give a --learning-rate under"):
+        fitting.fit(network(), Batches(poison=True), Batches(), epochs=3, checkpoint=tmp_path / "m.keras")
+
+
+def test_an_unknown_monitor_is_refused_before_the_first_epoch(tmp_path):
+    with pytest.raises(UsageError, match="--monitor 'f1'"):
+        fitting.fit(network(), Batches(), Batches(), epochs=1, checkpoint=tmp_path / "m.keras", monitor="f1")

@@ -1,0 +1,90 @@
+"""The arrows of docs/design: who may import whom, and what `ox --help` may load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "ox_classifier"
+# each room and the rooms of our own it may look into (its own is always allowed)
+ALLOWED = {
+    "errors": set(),
+    "progress": set(),
+    "architectures": set(),
+    "devices": {"errors"},
+    "data": {"errors", "progress"},
+    "networks": {"errors", "progress"},
+    "networks.features": {"errors", "progress", "networks"},
+    "report.metrics": set(),
+    "report.figures": set(),
+    "report.predictions": {"report.metrics"},
+    "runs": {"errors"},
+    "classifier": {"data", "errors", "runs"},
+    "fitting": {"errors", "progress"},
+}
+HEAVY = set("tensorflow keras numpy matplotlib seaborn sklearn PIL cv2 onnxruntime onnx rich".split())
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"), path
+
+
+def own_imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ox_classifier"):
+            base = node.module.removeprefix("ox_classifier").lstrip(".")
+            found |= {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.removeprefix("ox_classifier.") for a in node.names if a.name.startswith("ox_classifier.")}
+    return found
+
+
+def inside(name: str, room: str) -> bool:
+    return name == room or name.startswith(f"{room}.")
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+def test_arrows_go_one_way(name, path):
+    rooms = [room for room in ALLOWED if inside(name, room)]
+    imports = own_imports(path)
+    if name not in ("", "__main__") and not name.startswith("cli"):
+        assert not {i for i in imports if inside(i, "cli")}, "only cli knows cli"
+    if rooms:
+        room = max(rooms, key=len)
+        allowed = ALLOWED[room] | {room}
+        assert {i for i in imports if not any(inside(i, a) for a in allowed) and i != "__version__"} == set()
+
+
+def test_the_check_sees_an_arrow_that_goes_the_wrong_way(tmp_path):
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("from ox_classifier.networks import builders\nimport ox_classifier.cli.train\n")
+    assert own_imports(wrong) == {"networks.builders", "cli.train"}
+
+
+@pytest.mark.parametrize("line", ["--help", "train --help", "predict --help", "dataset --help", "--version"])
+def test_help_loads_nothing_heavy(line):
+    words = line.split()
+    code = (
+        f"import sys\nfrom ox_classifier.cli import app\ntry:\n    app({words})\n"
+        "except SystemExit as end:\n    code = end.code\nprint(code, sorted(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    last = done.stdout.splitlines()[-1]
+    assert last.startswith("0 ")
+    assert {name for name in HEAVY if f"'{name}'" in last} == set()
+
+
+def test_every_module_is_small_and_says_what_it_is_for():
+    lengths = []
+    for name, path in modules():
+        text = path.read_text()
+        lengths.append(len(text.splitlines()))
+        assert ast.get_docstring(ast.parse(text)), f"{name} has no docstring"
+        assert path.stem not in ("utils", "helpers", "common", "core", "misc")
+    assert sorted(lengths)[len(lengths) // 2] < 250

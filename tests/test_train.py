@@ -1,0 +1,269 @@
+"""`ox train` and `ox report` from folder to pictures, on one tiny training that all tests share."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+from PIL import Image
+from typer.testing import CliRunner
+
+from ox_classifier import runs
+from ox_classifier.classifier import Classifier
+from ox_classifier.cli import app
+from ox_classifier.data import images
+from tests.conftest import draw_folder, draw_mark
+
+pytestmark = pytest.mark.tensorflow
+FAST = "--image-size 22 --epochs 1 --batch-size 4"
+
+
+def ox(*words):
+    return CliRunner().invoke(app, " ".join(map(str, words)).split())
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def report(tiny_run):
+    result = ox("report", tiny_run.path, "--split val --split test --split train")
+    if result.exit_code:
+        pytest.fail(result.output)
+    return result
+
+
+def test_run_folder_holds_what_the_design_says(tiny_run):
+    names = {p.name for p in tiny_run.path.iterdir() if not p.name.startswith(".")}
+    expected = {"run.json", "split.csv", "bad_files.csv", "history.csv", "model.keras", "model.onnx"}
+    assert expected <= names <= expected | {"report", "inspect"}
+    config = json.loads((tiny_run.path / "run.json").read_text())
+    assert config["classes"] == ["o", "x"]
+    assert config["pixels"] == {"height": 32, "width": 32, "color": "rgb", "resize": "stretch-bilinear-antialiased"}
+    assert config["device"]["kind"] in ("cpu", "gpu") and config["device"]["reason"]
+    assert config["augmentation"]["horizontal_flip"] is True
+    assert config["onnx"]["max_difference"] < 1e-4
+    assert config["data"]["counts"]["train"] == {"o": 24, "x": 24}
+    split = rows(tiny_run.path / "split.csv")
+    assert len(split) == len({row["path"] for row in split}) == 96
+    assert {row["path"].split("/")[0] for row in split if row["split"] == "val"} == {"val"}
+
+
+def test_history_has_a_row_an_epoch_and_the_best_is_recorded(tiny_run):
+    history = rows(tiny_run.path / "history.csv")
+    assert list(history[0]) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
+    assert [row["epoch"] for row in history] == ["1", "2", "3"]
+    best = max(history, key=lambda row: (float(row["val_accuracy"]), -float(row["val_loss"])))
+    assert tiny_run.config["best_epoch"] == int(best["epoch"])
+    result = tiny_run.config["results"]["val"]
+    assert result["correct"] / result["images"] == pytest.approx(float(best["val_accuracy"]), abs=1e-6)
+
+
+def test_first_and_last_lines_say_what_a_reader_needs(tiny_run):
+    lines = tiny_run.log.splitlines()
+    assert re.match(r"ox [\d.]+, device: (CPU|GPU)", lines[0]) and "(" in lines[0]
+    for words in ("train 48 images: o 24, x 24", "test  24 images", "pixels: 32x32 rgb", "epoch 3/3  loss"):
+        assert words in tiny_run.log
+    for words in ("best epoch", "val accuracy", "95 % interval"):
+        assert words in tiny_run.log
+    assert lines[-1] == "next: ox report tiny"
+
+
+def test_the_saved_network_is_the_best_epoch(tiny_run):
+    import keras
+
+    model = keras.models.load_model(tiny_run.keras_file, compile=False)
+    classifier = Classifier(tiny_run)
+    held_out = [row for row in rows(tiny_run.path / "split.csv") if row["split"] == "val"]
+    root = tiny_run.path.parent.parent / "marks"
+    pixels = np.stack([images.read(root / row["path"], classifier.rule) for row in held_out])
+    answers = model.predict(images.as_float(pixels), verbose=0)[:, 0]
+    np.testing.assert_allclose(classifier.probabilities(pixels)[:, 1], answers, atol=1e-5)
+    truth = np.array([row["label"] == "x" for row in held_out])
+    assert ((answers > 0.5) == truth).sum() == tiny_run.config["results"]["val"]["correct"]
+
+
+def test_report_writes_every_view_of_one_table(tiny_run, report):
+    folder = tiny_run.path / "report"
+    assert report.stdout.strip() == str(folder)
+    table = rows(folder / "predictions.csv")
+    assert [row["path"] for row in table] == sorted(row["path"] for row in table)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for split in ("train", "val", "test"):
+        part = [row for row in table if row["split"] == split]
+        assert len(part) == metrics[split]["images"]
+        truth, predicted = [r["label"] for r in part], [r["predicted"] for r in part]
+        assert metrics[split]["accuracy"] == pytest.approx(sk.accuracy_score(truth, predicted))
+        assert metrics[split]["confusion_matrix"] == sk.confusion_matrix(truth, predicted, labels=["o", "x"]).tolist()
+        assert metrics[split]["log_loss"] == pytest.approx(np.mean([float(r["loss"]) for r in part]), abs=1e-5)
+        for name in (f"confusion_matrix_{split}.png", f"mistakes_{split}.png", "curves.png"):
+            with Image.open(folder / name) as picture:
+                assert min(picture.size) > 200
+        assert f"{split}: accuracy" in report.stderr
+    assert metrics["val"]["correct"] == tiny_run.config["results"]["val"]["correct"]
+
+
+def test_one_path_for_pixels_from_batch_to_report_to_predict(tiny_run, report):
+    """You'd be surprised how much these two differ (big_vision)."""
+    from ox_classifier.data.augment import ImageDataGenerator
+
+    root = tiny_run.path.parent.parent / "marks"
+    batches = ImageDataGenerator(rescale=1 / 255).flow_from_directory(
+        str(root / "test"), target_size=(32, 32), class_mode="binary", shuffle=False, batch_size=100
+    )
+    batch, truth = batches[0]
+    rule = Classifier(tiny_run).rule
+    for pixels, label, path in zip(batch, truth, batches.filepaths, strict=True):
+        np.testing.assert_allclose(pixels, images.as_float(images.read(path, rule)), atol=1e-6)
+        assert label == float("/x/" in path.replace("\\", "/"))
+    answer = CliRunner().invoke(app, ["predict", str(root / "test"), "--run", str(tiny_run.path), "--json"])
+    answers = [json.loads(line) for line in answer.stdout.splitlines()]
+    predicted = {row["path"]: row["probabilities"]["x"] for row in answers}
+    reported = {
+        str(root / row["path"]): float(row["x"])
+        for row in rows(tiny_run.path / "report" / "predictions.csv")
+        if row["split"] == "test"
+    }
+    assert predicted.keys() == reported.keys()
+    import keras
+
+    trained = keras.models.load_model(tiny_run.keras_file, compile=False)(batch, training=False).numpy()[:, 0]
+    for path, p in zip(batches.filepaths, trained, strict=True):
+        assert predicted[path] == pytest.approx(p, abs=1e-5)
+        assert reported[path] == pytest.approx(p, abs=1e-5)
+
+
+def test_same_seed_same_history_and_weights(here):
+    draw_folder(here / "marks", {"": 10})
+    for name in "ab":
+        assert ox("train --data marks --epochs 2 --image-size 22 --batch-size 4 --name", name).exit_code == 0
+    first, second = (runs.find(name) for name in "ab")
+    keep = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+    assert [[r[k] for k in keep] for r in first.read_table("history.csv")] == [
+        [r[k] for k in keep] for r in second.read_table("history.csv")
+    ]
+    assert first.read_table("split.csv") == second.read_table("split.csv")
+    assert first.config["data"]["fingerprint"] == second.config["data"]["fingerprint"]
+    import keras
+
+    weights = [keras.models.load_model(run.keras_file, compile=False).get_weights() for run in (first, second)]
+    assert all((a == b).all() for a, b in zip(*weights, strict=True))
+    assert ox("train --data marks --epochs 2 --image-size 22 --batch-size 4 --seed 1 --name c").exit_code == 0
+    assert runs.find("c").read_table("history.csv")[0]["loss"] != first.read_table("history.csv")[0]["loss"]
+
+
+def test_salted_folder_trains_and_names_exactly_the_bad_files(here):
+    root = draw_folder(here / "marks", {"train": 8, "val": 4})
+    o, x = root / "train" / "o", root / "train" / "x"
+    rng = np.random.default_rng(7)
+    good = draw_mark("o", rng)
+    (o / "zero.jpg").write_bytes(b"")
+    (x / "text.png").write_text("I am no picture\n")
+    good.resize((300, 300)).save(o / "cut.jpg")
+    (o / "cut.jpg").write_bytes((o / "cut.jpg").read_bytes()[:1500])
+    good.save(o / "webp.webp")
+    (o / "webp.webp").rename(o / "webp.jpg")
+    good.convert("RGBA").save(o / "rgba.png")
+    good.convert("P").save(o / "palette.png")
+    good.convert("CMYK").save(o / "cmyk.jpg")
+    Image.fromarray(np.full((40, 40), 40000, np.uint16)).save(x / "sixteen.png")
+    exif = Image.Exif()
+    exif[images.EXIF_ORIENTATION] = 6
+    good.save(x / "turned.jpg", exif=exif)
+    for junk in (o / ".DS_Store", o / "._a.jpg", root / "train" / ".ipynb_checkpoints" / "a.png"):
+        junk.parent.mkdir(exist_ok=True)
+        junk.write_bytes(b"junk")
+    (root / "train" / "empty").mkdir()
+    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    result = ox("train --data marks --name salted", FAST)
+    assert result.exit_code == 0, result.stderr
+    run = runs.find("salted")
+    bad = {row["path"]: row["reason"] for row in run.read_table("bad_files.csv")}
+    assert bad.keys() == {"train/o/zero.jpg", "train/x/text.png", "train/o/cut.jpg"}
+    assert "empty" in bad["train/o/zero.jpg"] and "text" in bad["train/x/text.png"]
+    assert "truncated" in bad["train/o/cut.jpg"]
+    used = {row["path"] for row in run.read_table("split.csv")}
+    odd = ("o/webp.jpg", "o/rgba.png", "o/palette.png", "o/cmyk.jpg", "x/sixteen.png", "x/turned.jpg")
+    assert {f"train/{name}" for name in odd} <= used
+    assert not any(".DS_Store" in path or "._a" in path or "ipynb" in path for path in used)
+    assert run.classes == ("o", "x")
+    assert "skipped 3 hidden" in result.stderr and "empty class folders (empty)" in result.stderr
+    assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "sentence"),
+    [
+        (None, "", "does not exist"),
+        ({"": 4}, "--image-size 8", "at least 22"),
+        ({"": 4}, "--arch resnet", "--arch 'resnet' is unknown"),
+        ({"": 4}, "--color blue", "give rgb or grayscale"),
+        ({"": 4}, "--monitor val_f1", "--monitor 'val_f1' is unknown"),
+        ({"": 4}, "--device tpu", "give auto, cpu or gpu"),
+        ({"": 4}, "--device gpu", "--device gpu, but"),
+        ({"": 4}, "--dropout 1.5", "choose --dropout"),
+        ({"": 4}, "--val-fraction 2", "--val-fraction"),
+        ({"": 1}, "", "one image"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(here, counts, options, sentence):
+    if counts:
+        draw_folder(here / "marks", counts)
+    result = ox("train --data marks", options)
+    assert result.exit_code == 2, result.output
+    assert sentence in result.stderr
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.stderr
+    assert not list((here / "runs").glob("*")), "no empty run is left behind"
+
+
+def test_one_class_only_and_a_stranger_in_val(here):
+    draw_folder(here / "marks", {"train": 2, "val": 2})
+    (here / "marks" / "val" / "o").rename(here / "marks" / "val" / "circle")
+    result = ox("train --data marks")
+    assert result.exit_code == 2 and "'circle', which train lacks" in result.stderr
+    draw_folder(here / "single", {"": 3})
+    (here / "single" / "x").rename(here / "away")
+    result = ox("train --data single")
+    assert result.exit_code == 2 and "one class only" in result.stderr
+
+
+def test_a_place_without_permission_is_exit_code_2(here):
+    draw_folder(here / "marks", {"": 4})
+    (here / "runs").write_text("in the way")
+    result = ox("train --data marks", FAST)
+    assert result.exit_code == 2 and "can't make a run" in result.stderr
+
+
+def test_report_of_nothing_says_so(here, tiny_run):
+    assert "no trained run" in ox("report").stderr
+    result = ox("report", tiny_run.path, "--split dev")
+    assert result.exit_code == 2 and "'dev' is unknown" in result.stderr
+    assert ox("report nope").exit_code == 2
+
+
+def test_three_classes_and_grayscale(here):
+    draw_folder(here / "marks", {"": 6})
+    third = here / "marks" / "blank"
+    third.mkdir()
+    for n in range(6):
+        Image.new("L", (30, 30), 200 + n).save(third / f"{n}.png")
+    result = ox("train --data marks --color grayscale --no-augment --name three", FAST)
+    assert result.exit_code == 0, result.stderr
+    run = runs.find("three")
+    assert run.classes == ("blank", "o", "x") and run.config["augmentation"] == {}
+    answer = Classifier(run).probabilities(np.zeros((2, 22, 22, 1), np.uint8))
+    assert answer.shape == (2, 3) and answer.sum(axis=1) == pytest.approx([1, 1])
+    assert ox("report three --split val").exit_code == 0
