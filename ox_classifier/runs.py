@@ -88,13 +88,19 @@ def create(arch: str, name: str | None = None, root: Path = ROOT) -> Run:
         except FileExistsError:
             raise UsageError(f"run {root / name} exists and is not overwritten: give another --name") from None
         return Run(root / name, {"schema": SCHEMA, "arch": arch})
-    number = 1 + max((_number(p.name, arch) for p in root.iterdir()), default=0)
     while True:
         try:
-            (root / f"{arch}-{number}").mkdir()
-            return Run(root / f"{arch}-{number}", {"schema": SCHEMA, "arch": arch})
+            path = root / next_name(arch, root)
+            path.mkdir()
+            return Run(path, {"schema": SCHEMA, "arch": arch})
         except FileExistsError:  # another training took it this moment
-            number += 1
+            continue
+
+
+def next_name(stem: str, root: Path = ROOT) -> str:
+    """`<stem>-<n>` with the first n above all there are; `<stem>-<n>-fold1` counts as n."""
+    names = [path.name.split("-fold")[0] for path in root.iterdir()] if root.is_dir() else []
+    return f"{stem}-{1 + max((_number(name, stem) for name in names), default=0)}"
 
 
 def find(run: str | Path | None = None, root: Path = ROOT) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from ox_classifier import __version__, fitting, runs
 from ox_classifier.classifier import Classifier
+from ox_classifier.data import balance
 from ox_classifier.data.augment import ImageDataGenerator
 from ox_classifier.data.batches import Batches
 from ox_classifier.data.images import PixelRule, as_float
@@ -42,7 +43,7 @@ class Recipe:
     monitor: str = "val_accuracy"
     seed: int = 0
     augmentation: dict = field(default_factory=dict)  # settings of ImageDataGenerator; empty: none
-    class_weight: dict[int, float] | None = None
+    balance: bool = True  # weigh the classes where they differ by more than 1:1.5
     weights: str | None = None  # of a frozen base, as are the next two
     views: int | None = None
     fine_tune: int = 0
@@ -74,6 +75,7 @@ def train(recipe: Recipe, material: Material, device: Device, *, name: str | Non
         run.path.rmdir()  # nothing is in it yet
         raise
     record(run, recipe, material, device, task)
+    describe(recipe, material)
     history = task.fit(run)
     finish(run, task.model, material, history, seconds=time.monotonic() - start)
     return run
@@ -90,7 +92,7 @@ class Scratch:
 
     def fit(self, run: runs.Run) -> History:
         """Train on augmented pixels."""
-        return _fit(self.model, self.recipe, run, *batches(self.recipe, self.material), checkpoint=run.keras_file)
+        return _fit(self, self.model, run, *batches(self.recipe, self.material), checkpoint=run.keras_file)
 
 
 class Transfer:
@@ -118,18 +120,18 @@ class Transfer:
     def fit(self, run: runs.Run) -> History:
         """Train the head on features, then, if asked, the last convolutions on pixels."""
         checkpoint = run.path / ".head.keras"
-        history = _fit(self.ready.head, self.recipe, run, self.ready.train, self.ready.val, checkpoint=checkpoint)
+        history = _fit(self, self.ready.head, run, self.ready.train, self.ready.val, checkpoint=checkpoint)
         checkpoint.unlink(missing_ok=True)
         if self.recipe.fine_tune and not history.interrupted:
             self._fine_tune(run, history)
         return history
 
     def _fine_tune(self, run: runs.Run, history: History) -> None:
-        slower = replace(self.recipe, learning_rate=self.recipe.learning_rate / 10, epochs=FINE_TUNE_EPOCHS)
         checkpoint = run.path / ".fine.keras"
+        pixels = batches(self.recipe, self.material)
 
         def fit(model: keras.Model) -> float:
-            _fit(model, slower, run, *batches(self.recipe, self.material), checkpoint=checkpoint, history=history)
+            _fit(self, model, run, *pixels, checkpoint=checkpoint, epochs=FINE_TUNE_EPOCHS, slower=0.1, history=history)
             return fitting.score(history.best_row, self.recipe.monitor)
 
         before = fitting.score(history.best_row, self.recipe.monitor)
@@ -148,27 +150,45 @@ def batches(recipe: Recipe, material: Material) -> tuple[Batches, Batches]:
 
 
 def _fit(
+    task: Scratch | Transfer,
     model: keras.Model,
-    recipe: Recipe,
     run: runs.Run,
     train_batches: keras.utils.PyDataset,
     val_batches: keras.utils.PyDataset,
     *,
     checkpoint: Path,
+    epochs: int | None = None,
+    slower: float = 1.0,
     history: History | None = None,
 ) -> History:
     return fitting.fit(
         model,
         train_batches,
         val_batches,
-        epochs=recipe.epochs,
+        epochs=epochs or task.recipe.epochs,
         checkpoint=checkpoint,
-        learning_rate=recipe.learning_rate,
-        monitor=recipe.monitor,
-        class_weight=recipe.class_weight,
+        learning_rate=task.recipe.learning_rate * slower,
+        monitor=task.recipe.monitor,
+        class_weight=class_weights(task.recipe, task.material),
         each_epoch=lambda rows: write_history(run, rows),
         history=history,
     )
+
+
+def class_weights(recipe: Recipe, material: Material) -> dict[int, float] | None:
+    """What each class index weighs in the loss; None: all the same."""
+    return balance.class_weights(material.labels("train").tolist()) if recipe.balance else None
+
+
+def describe(recipe: Recipe, material: Material) -> None:
+    """Say what is about to be learned from."""
+    for split, counts in material.counts().items():
+        say(f"{split:5} {sum(counts.values()):,} images: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
+    weights = class_weights(recipe, material)
+    if weights:
+        each = ", ".join(f"{name} {weights[i]:.2f}" for i, name in enumerate(material.classes))
+        say(f"class weights: {each} (--balance none trains without)")
+    say(f"pixels: {recipe.rule}")
 
 
 def record(run: runs.Run, recipe: Recipe, material: Material, device: Device, task: Scratch | Transfer) -> None:
@@ -177,6 +197,7 @@ def record(run: runs.Run, recipe: Recipe, material: Material, device: Device, ta
         classes=list(material.classes),
         **recipe.as_config(),
         **task.facts,
+        class_weights=class_weights(recipe, material),
         parameters=task.model.count_params(),
         data={
             "root": str(material.listing.root.absolute()),

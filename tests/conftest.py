@@ -40,6 +40,14 @@ def draw_folder(root: Path, counts: dict[str, int], seed: int = 0) -> Path:
     return root
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Tests leave the user's caches alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def marks(tmp_path: Path) -> Path:
     """A fresh folder with a few marks in train, val and test."""

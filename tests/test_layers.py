@@ -24,6 +24,7 @@ ALLOWED = {
     "report.predictions": {"report.metrics"},
     "runs": {"errors"},
     "classifier": {"data", "errors", "runs"},
+    "preparation": {"errors", "progress", "data"},
     "fitting": {"errors", "progress"},
 }
 HEAVY = set("tensorflow keras numpy matplotlib seaborn sklearn PIL cv2 onnxruntime onnx rich".split())

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ox_classifier.cli.dataset_check import check
 from ox_classifier.cli.dataset_import import import_
 from ox_classifier.cli.dataset_make import make
 from ox_classifier.cli.dataset_preview import preview
@@ -35,6 +36,7 @@ app.command()(inspect)
 app.command()(doctor)
 dataset.command()(make)
 dataset.command("import")(import_)
+dataset.command()(check)
 dataset.command()(preview)
 app.add_typer(dataset, name="dataset")
 

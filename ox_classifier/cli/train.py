@@ -41,6 +41,13 @@ def train(
     blur: Annotated[float | None, Option(help=f"Largest blur (sigma in pixels) {OWN}.")] = None,
     invert: Annotated[float | None, Option(help=f"Share of images shown as negatives {OWN}.")] = None,
     val_fraction: Annotated[float, Option(help="Share of train held out where there is no val folder.")] = 0.2,
+    test_fraction: Annotated[float, Option(help="Share held out for a test where there are no split folders.")] = 0.0,
+    folds: Annotated[int | None, Option(help="Cross-validate: train so many runs, each image held out once.")] = None,
+    group: Annotated[str | None, Option(help="Regular expression: files it finds alike stay on one side.")] = None,
+    balance: Annotated[
+        str, Option(help="auto weighs classes that differ by over 1:1.5 equally; none doesn't.")
+    ] = "auto",
+    strict: Annotated[bool, Option("--strict", help="End with exit code 3 if the data have errors.")] = False,
     seed: Annotated[int, Option(min=0, help="Seed of weights, order, augmentation and split.")] = 0,
     weights: Annotated[str, Option(help="Of a frozen base: imagenet, none or a file.")] = "imagenet",
     views: Annotated[int | None, Option(help=f"Augmented views of each image for a frozen base {OWN}.")] = None,
@@ -54,37 +61,6 @@ def train(
     """
     with user_errors():
         network = _network(arch)
-        from ox_classifier import __version__
-        from ox_classifier.data import folders, material, splits
-        from ox_classifier.data.images import PixelRule
-
-        if color not in (None, "rgb", "grayscale"):
-            raise UsageError(f"--color {color!r} is unknown: give rgb or grayscale")
-        if not network.frozen and (views is not None or fine_tune or weights != "imagenet"):
-            frozen = ", ".join(name for name, kind in ARCHITECTURES.items() if kind.frozen)
-            raise UsageError(
-                f"--views, --weights and --fine-tune are for networks on a frozen base ({frozen}), not {arch}"
-            )
-        side = image_size or network.image_size
-        rule = PixelRule(side, side, color or network.color)
-        listing = folders.find(data)
-        images = splits.split(listing.images, val_fraction=val_fraction, seed=seed, root=listing.root)
-
-        from ox_classifier import devices
-
-        chosen = devices.choose(device, mixed_precision=mixed_precision)
-        say(f"ox {__version__}, device: {chosen}")
-        for note in listing.notes:
-            say(note)
-        stuff = material.load(listing, images, rule)
-        for error in stuff.bad:
-            say(f"set aside: {error}")
-        for split, counts in stuff.counts().items():
-            say(f"{split:5} {sum(counts.values()):,} images: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
-        say(f"pixels: {rule}")
-
-        from ox_classifier import training
-
         asked = {
             "horizontal_flip": horizontal_flip,
             "vertical_flip": vertical_flip,
@@ -96,6 +72,26 @@ def train(
             "blur": blur,
             "invert": invert,
         }
+        varied = augmentation(network, augment, asked)
+        _check(arch, network, color, balance, frozen_only=views is not None or fine_tune or weights != "imagenet")
+        from ox_classifier import __version__, preparation
+        from ox_classifier.data.images import PixelRule
+
+        side = image_size or network.image_size
+        rule = PixelRule(side, side, color or network.color)
+        prepared = preparation.prepare(
+            data, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed, group=group, strict=strict
+        )
+
+        from ox_classifier import devices
+
+        chosen = devices.choose(device, mixed_precision=mixed_precision)
+        say(f"ox {__version__}, device: {chosen}")
+        for line in prepared.lines():
+            say(line)
+
+        from ox_classifier import training
+
         recipe = training.Recipe(
             arch=arch,
             rule=rule,
@@ -105,16 +101,33 @@ def train(
             dropout=dropout if dropout is not None else network.dropout,
             monitor=monitor,
             seed=seed,
-            augmentation=augmentation(network, augment, asked),
+            augmentation=varied,
+            balance=balance == "auto",
             weights=weights if network.frozen else None,
             views=(network.views if views is None else views) if network.frozen else None,
             fine_tune=fine_tune,
         )
-        run = training.train(recipe, stuff, chosen, name=name)
+        preparation.advise(prepared, folds)
+        if folds is not None:
+            from ox_classifier import cross_validation
+
+            typer.echo(cross_validation.run(recipe, prepared, folds, chosen, name=name))
+            return
+        run = training.train(recipe, prepared.material(rule), chosen, name=name)
         say(f"next: ox report {run.name}")
         typer.echo(run.path)
         if run.config["interrupted"]:
             raise KeyboardInterrupt
+
+
+def _check(arch: str, network: Architecture, color: str | None, balance: str, *, frozen_only: bool) -> None:
+    if color not in (None, "rgb", "grayscale"):
+        raise UsageError(f"--color {color!r} is unknown: give rgb or grayscale")
+    if balance not in ("auto", "none"):
+        raise UsageError(f"--balance {balance!r} is unknown: give auto or none")
+    if frozen_only and not network.frozen:
+        frozen = ", ".join(name for name, kind in ARCHITECTURES.items() if kind.frozen)
+        raise UsageError(f"--views, --weights and --fine-tune are for networks on a frozen base ({frozen}), not {arch}")
 
 
 def augmentation(network: Architecture, wanted: bool | None, asked: dict) -> dict:

@@ -6,7 +6,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -61,15 +60,17 @@ class Material:
         return digest.hexdigest()
 
 
-def load(listing: Listing, images: Sequence[LabelledImage], rule: PixelRule) -> Material:
-    """Decode every image once; unreadable ones are set aside, never touched.
+def load(
+    listing: Listing, images: Sequence[LabelledImage], rule: PixelRule, *, bad: Sequence[ImageError] = ()
+) -> Material:
+    """Decode every image once; unreadable ones join those known to be `bad` and are never touched.
 
     Raises:
         UsageError: If a class has no readable image to train on or the validation has none at all.
     """
     ordered = sorted(images, key=lambda image: SPLITS.index(image.split))  # stable: natural order inside a split
     decoded = store.decode([image.path for image in ordered], rule, label="reading images")
-    material = Material(listing, tuple(ordered[i] for i in decoded.kept), decoded.images, tuple(decoded.bad))
+    material = Material(listing, tuple(ordered[i] for i in decoded.kept), decoded.images, (*bad, *decoded.bad))
     counts = material.counts()
     for name in listing.classes:
         if not counts.get("train", {}).get(name):
@@ -79,12 +80,6 @@ def load(listing: Listing, images: Sequence[LabelledImage], rule: PixelRule) -> 
     if "val" not in counts:
         raise UsageError(f"no readable image to validate with in {listing.root}: add some{_why(material.bad)}")
     return material
-
-
-def readable(listing: Listing, bad: Sequence[Path]) -> tuple[LabelledImage, ...]:
-    """The images of a listing without those known to be unreadable."""
-    bad = set(bad)
-    return tuple(image for image in listing.images if image.path not in bad)
 
 
 def _why(bad: Sequence[ImageError]) -> str:

@@ -1,0 +1,99 @@
+"""`ox dataset check`: can this data be trusted?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ox_classifier.cli.errors import user_errors
+from ox_classifier.errors import GateError, UsageError
+from ox_classifier.progress import say
+
+if TYPE_CHECKING:
+    from ox_classifier.data.audit import Audit
+    from ox_classifier.report.check_sheet import Section
+
+MOST_TILES = 32  # of one finding on the sheet
+TILE_PIXELS = 160
+
+Data = Annotated[Path, typer.Argument(help="Folder as DATA/{train,val,test}/<class>/ or DATA/<class>/, or a CSV.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print everything found as JSON instead of the page.")]
+Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 3 when anything marked ERROR is found.")]
+Out = Annotated[Path, typer.Option(help="Folder for check.png, a contact sheet of every finding; never inside DATA.")]
+
+
+def check(
+    data: Data = Path("dataset"), as_json: AsJson = False, strict: Strict = False, out: Out = Path("check")
+) -> None:
+    """Look for what makes an accuracy a lie: copies across splits, one picture under two labels, unreadable files.
+
+    Example: ox dataset check marks --strict
+
+    Reads every file, changes none; a second look is quick, as what was seen is kept in ~/.cache/ox (or $OX_CACHE).
+    """
+    with user_errors():
+        from ox_classifier.data import audit, folders
+        from ox_classifier.report import check_page
+
+        listing = folders.find(data)
+        _refuse_inside(out, listing.root)
+        found = audit.check(listing)
+        plain = found.as_dict()
+        plain["trust"] = check_page.trusts(plain["counts"]["splits"])
+        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False) if as_json else check_page.page(plain))
+        if any(finding.cases for finding in found.findings):
+            say(f"pictures of the findings: {_write_sheet(found, out)}")
+        if strict and found.errors:
+            raise GateError(
+                f"{data} has errors ({', '.join(error.kind for error in found.errors)}), and --strict was given"
+            )
+
+
+def _refuse_inside(out: Path, root: Path) -> None:
+    if out.resolve().is_relative_to(root.resolve()):
+        raise UsageError(
+            f"--out {out} lies inside the data folder {root}, which is never written to: give another --out"
+        )
+
+
+def _write_sheet(found: Audit, out: Path) -> Path:
+    from ox_classifier.report.check_sheet import check_sheet
+
+    sections = [_section(found, finding) for finding in found.findings if finding.cases]
+    figure = check_sheet(sections, title=f"{found.listing.root.name or found.listing.root}: what was found")
+    out.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out / "check.png")
+    return out / "check.png"
+
+
+def _section(found: Audit, finding) -> Section:
+    from ox_classifier.report.check_sheet import Section, Tile
+
+    shown, tiles = [], 0
+    for case in finding.cases:
+        if shown and tiles + len(case) > MOST_TILES:
+            break
+        shown.append([Tile(_pixels(path), _caption(found.listing.name(path))) for path in case[:MOST_TILES]])
+        tiles += len(case)
+    return Section(finding.level, finding.sentence, shown, len(finding.cases) - len(shown))
+
+
+def _pixels(path: Path):
+    import numpy as np
+
+    from ox_classifier.data.images import ImageError, open_picture
+
+    try:
+        image = open_picture(path, at_least=(TILE_PIXELS, TILE_PIXELS)).image
+    except ImageError:
+        return None
+    image.thumbnail((TILE_PIXELS * 2, TILE_PIXELS * 2))
+    return np.asarray(image)
+
+
+def _caption(name: str) -> str:
+    folder, _, file = name.rpartition("/")
+    return f"{folder}\n{file}"

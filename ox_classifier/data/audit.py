@@ -1,0 +1,99 @@
+"""Whether a listing can be trusted: counts, findings, and which files are copies. Changes no file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ox_classifier.data import facts as facts_of_files
+from ox_classifier.data import findings, hashes
+from ox_classifier.data.findings import Copies, Finding
+from ox_classifier.data.folders import LabelledImage, Listing
+from ox_classifier.data.images import ImageError
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The answer of `quick_check` and `check`. `near` are the sets of paths that `splits.split` keeps together,
+    `bad` the files that can't be read, `counts` plain numbers for the page and for --json."""
+
+    listing: Listing
+    findings: tuple[Finding, ...]
+    near: tuple[tuple[Path, ...], ...]
+    bad: tuple[ImageError, ...]
+    counts: dict
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What makes an accuracy measured on this data a lie."""
+        return tuple(finding for finding in self.findings if finding.level == "error")
+
+    def as_dict(self) -> dict:
+        """Plain values, paths as reports write them."""
+        return {
+            "data": self.listing.root.as_posix(),
+            "classes": list(self.listing.classes),
+            "counts": self.counts,
+            "notes": list(self.listing.notes),
+            "unreadable": {self.listing.name(error.path): error.reason for error in self.bad},
+            "findings": [
+                {
+                    "level": finding.level,
+                    "kind": finding.kind,
+                    "sentence": finding.sentence,
+                    "cases": [[self.listing.name(path) for path in case] for case in finding.cases],
+                }
+                for finding in self.findings
+            ],
+        }
+
+
+def quick_check(listing: Listing, *, cache: Path | None = None) -> Audit:
+    """What training must know before it starts: unreadable files, copies across splits, one picture under two labels.
+
+    Reads every file once in threads (some 3 ms an image), or its facts from the cache in `cache` (see `facts.gather`).
+    """
+    return _audit(listing, cache, thorough=False)
+
+
+def check(listing: Listing, *, cache: Path | None = None) -> Audit:
+    """`quick_check`, and copies inside splits, blanks, outliers, imbalance, and what other tools misread."""
+    return _audit(listing, cache, thorough=True)
+
+
+def _audit(listing: Listing, cache: Path | None, *, thorough: bool) -> Audit:
+    measured = facts_of_files.gather([image.path for image in listing.images], cache=cache)
+    bad = tuple(fact for fact in measured if isinstance(fact, ImageError))
+    good = [(i, f) for i, f in zip(listing.images, measured, strict=True) if not isinstance(f, ImageError)]
+    images, facts = [image for image, _ in good], [fact for _, fact in good]
+    copies = Copies.of(images, hashes.near(facts_of_files.prints(facts)))
+    found = [*findings.leaks(copies), *findings.label_conflicts(copies), *findings.unreadable(bad)]
+    if thorough and images:
+        found += findings.duplicates(copies)
+        found += findings.blanks(images, facts)
+        found += findings.imbalance(images)
+        found += findings.misread(images, facts)
+        found += findings.outliers(images, facts)
+    found.sort(key=lambda finding: findings.LEVELS.index(finding.level))
+    return Audit(listing, tuple(found), tuple(copies.together()), bad, _counts(images, facts, listing.classes))
+
+
+def _counts(images: list[LabelledImage], facts: list[facts_of_files.Facts], classes: tuple[str, ...]) -> dict:
+    splits = {}
+    for split in ("", "train", "val", "test"):
+        there = Counter(image.label for image in images if image.split == split)
+        if there:
+            splits[split or "undecided"] = {label: there[label] for label in classes}
+    sizes = Counter(f"{fact.width}x{fact.height}" for fact in facts)
+    sides = sorted(max(fact.size) for fact in facts)
+    return {
+        "images": len(images),
+        "splits": splits,
+        "formats": dict(Counter(fact.format for fact in facts).most_common()),
+        "modes": dict(Counter(fact.mode for fact in facts).most_common()),
+        "sizes": dict(sizes.most_common(5)),
+        "different_sizes": len(sizes),
+        "longest_side": {"least": sides[0], "median": sides[len(sides) // 2], "most": sides[-1]} if sides else {},
+        "bytes": sum(fact.bytes for fact in facts),
+    }

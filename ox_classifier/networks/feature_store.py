@@ -1,0 +1,218 @@
+"""What a frozen base saw of each view, kept on disk: fixed-size records in shards that only ever grow.
+
+A record is a view's key, its features and a checksum of both, written at once; a process that is killed leaves
+at most one unfinished record, which is never read. Each process appends to shards of its own, so several may
+work at a time without a lock. Knows no network and no image.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ox_classifier.errors import OxError, UsageError
+from ox_classifier.progress import say
+
+KEY_BYTES = 16
+SHARD_BYTES = 256 << 20
+LIMIT_GB = 10.0
+SUFFIX = ".features"
+
+
+def cache_folder() -> Path:
+    """Where features are kept: `$OX_CACHE`, else `ox` under `$XDG_CACHE_HOME` or `~/.cache`."""
+    if os.environ.get("OX_CACHE"):
+        return Path(os.environ["OX_CACHE"]).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "ox"
+
+
+def limit_bytes() -> int:
+    """How large the cache may grow: `$OX_CACHE_GB` gigabytes, 10 unless told otherwise.
+
+    Raises:
+        UsageError: If the variable is no positive number.
+    """
+    text = os.environ.get("OX_CACHE_GB") or str(LIMIT_GB)
+    try:
+        size = float(text)
+    except ValueError:
+        size = -1.0
+    if not size > 0:
+        raise UsageError(f"OX_CACHE_GB is {text!r}: give a positive number of gigabytes")
+    return int(size * 1e9)
+
+
+def used_bytes() -> int:
+    """How large the cache is now."""
+    return sum(_size(path) for path in _all_shards())
+
+
+class FeatureStore:
+    """Features of one base at one image size: `key in store`, `store.add(key, row)`, `store.rows(keys)`.
+
+    `kind` names the base, its weights and the image size; `shape` is that of one view's features, float32.
+    """
+
+    def __init__(self, kind: str, shape: tuple[int, ...], folder: Path | None = None):
+        self.folder = (folder or cache_folder()) / "features" / kind
+        self.shape = tuple(shape)
+        self.record = np.dtype([("key", "u1", KEY_BYTES), ("row", "<f4", self.shape), ("crc", "<u4")])
+        self._places: dict[bytes, tuple[Path, int]] = {}
+        self._growing: Path | None = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+                self._index(path)
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._places
+
+    def make_room(self, wanted: Sequence[bytes]) -> None:
+        """Mark the shards of `wanted` as used and delete the least recently used others until the rest will fit.
+
+        Raises:
+            UsageError: If the limit is too small for `wanted` alone.
+            OxError: If the disk is.
+        """
+        limit = limit_bytes()
+        need = len(set(wanted)) * self.record.itemsize
+        if need > limit:
+            raise UsageError(
+                f"the features of {len(set(wanted)):,} views take {need / 1e9:.1f} GB and the cache may hold "
+                f"{limit / 1e9:g} GB: use fewer --views, --views 0 (nothing kept) or set OX_CACHE_GB"
+            )
+        missing = sum(key not in self for key in set(wanted)) * self.record.itemsize
+        kept = {self._places[key][0] for key in wanted if key in self}
+        for path in kept:
+            _touch(path)
+        others = sorted((path for path in _all_shards(self.folder.parent) if path not in kept), key=_age)
+        total = sum(_size(path) for path in (*kept, *others)) + missing
+        for path in others:
+            if total <= limit:
+                break
+            total -= _size(path)
+            path.unlink(missing_ok=True)
+            self._places = {key: place for key, place in self._places.items() if place[0] != path}
+        free = shutil.disk_usage(self.folder).free
+        if missing > free:
+            raise OxError(
+                f"the features still to compute take {missing / 1e9:.1f} GB and {self.folder} has {free / 1e9:.1f} GB "
+                "free: free some space, use fewer --views, or set OX_CACHE to a folder on another disk"
+            )
+
+    def add(self, key: bytes, row: np.ndarray) -> None:
+        """Keep the features of one view; they are safe from a kill once this returns.
+
+        Raises:
+            OxError: If the disk is full or can't be written; nothing half-written stays.
+        """
+        record = np.zeros(1, self.record)
+        record["key"] = np.frombuffer(key, np.uint8)
+        record["row"] = row
+        record["crc"] = _checksum(record[0])
+        path = self._shard()
+        size = _size(path)
+        try:
+            with path.open("ab", buffering=0) as file:
+                written = file.write(record.tobytes())
+            if written != self.record.itemsize:
+                raise OSError("the disk is full")
+        except OSError as error:
+            if size:
+                os.truncate(path, size)
+            else:
+                path.unlink(missing_ok=True)
+            raise _unwritable(self.folder, error) from error
+        self._places[key] = (path, size // self.record.itemsize)
+
+    def rows(self, keys: Sequence[bytes]) -> np.ndarray:
+        """The features of these views, float32 of shape (n, *shape); memory-mapped only while they are copied."""
+        rows = np.empty((len(keys), *self.shape), np.float32)
+        maps: dict[Path, np.memmap] = {}  # dropped on return, or the pages would count as this process' memory
+        for i, key in enumerate(keys):
+            path, place = self._places[key]
+            if path not in maps:
+                try:
+                    maps[path] = np.memmap(path, self.record, mode="r", shape=_size(path) // self.record.itemsize)
+                except (OSError, ValueError) as error:
+                    raise OxError(f"{path} was removed or cut short while in use: start again") from error
+            rows[i] = maps[path][place]["row"]
+        return rows
+
+    def forget_damaged(self, keys: Sequence[bytes]) -> int:
+        """Drop the entries among `keys` whose checksum is wrong, and say how many there were."""
+        bad = [key for key in dict.fromkeys(keys) if key in self and not self._sound(key)]
+        for key in bad:
+            del self._places[key]
+        if bad:
+            say(f"features: {len(bad)} damaged entries in {self.folder} are computed again")
+        return len(bad)
+
+    def _sound(self, key: bytes) -> bool:
+        path, place = self._places[key]
+        try:
+            with path.open("rb") as file:
+                file.seek(place * self.record.itemsize)
+                data = file.read(self.record.itemsize)
+        except OSError:
+            return False
+        if len(data) < self.record.itemsize:
+            return False
+        record = np.frombuffer(data, self.record)[0]
+        return record["key"].tobytes() == key and record["crc"] == _checksum(record)
+
+    def _shard(self) -> Path:
+        """The file this process appends to; a new one when it is full, or was evicted by another process."""
+        path = self._growing
+        if path is None or not path.exists() or _size(path) + self.record.itemsize > SHARD_BYTES:
+            # names sort by age, so that a recomputed entry is found in place of the damaged one
+            path = self.folder / f"{time.time_ns():020d}-{os.getpid()}{SUFFIX}"
+            self._growing = path
+        return path
+
+    def _index(self, path: Path) -> None:
+        count = _size(path) // self.record.itemsize
+        if count:
+            keys = np.memmap(path, self.record, mode="r", shape=count)["key"]
+            self._places.update((key.tobytes(), (path, i)) for i, key in enumerate(keys))
+
+
+def _checksum(record: np.void) -> int:
+    return zlib.crc32(np.ascontiguousarray(record["row"]), zlib.crc32(record["key"].tobytes()))
+
+
+def _all_shards(features: Path | None = None) -> list[Path]:
+    return list((features or cache_folder() / "features").glob(f"*/*{SUFFIX}"))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _age(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _touch(path: Path) -> None:
+    path.touch(exist_ok=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> OxError:
+    return OxError(
+        f"can't keep features in {folder} ({error.strerror or error}): free some space, "
+        "or set OX_CACHE to a folder on another disk"
+    )

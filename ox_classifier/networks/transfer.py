@@ -1,0 +1,169 @@
+"""Transfer learning: a head learns from the features of a frozen base; the whole is pixels in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ox_classifier.errors import UsageError
+from ox_classifier.networks import bases, features
+from ox_classifier.networks import engine as engines
+from ox_classifier.networks.feature_store import FeatureStore
+from ox_classifier.networks.features import Augmenter, FeatureBatches, Views
+from ox_classifier.networks.weights import Origin
+from ox_classifier.progress import say
+
+READ_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A head ready to train, over a base whose features are computed.
+
+    `head` and `model` share their layers: what the head learns, the whole network knows. `train` and `val` are
+    batches of features for `fitting.fit(head, ...)`.
+    """
+
+    model: keras.Model
+    head: keras.Model
+    train: FeatureBatches
+    val: FeatureBatches
+    origin: Origin
+    computed: int  # views that were not in the cache
+    _store: FeatureStore
+    _plain: Mapping[str, Views]
+
+    def probabilities(self, split: str) -> np.ndarray:
+        """What the network answers to each image of "val" or "test", shape (n, classes), from its features."""
+        keys = self._plain[split].keys
+        parts = [
+            self.head.predict_on_batch(self._store.rows(keys[i : i + READ_BATCH]))
+            for i in range(0, len(keys), READ_BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, self.model.output_shape[-1]), np.float32)
+
+
+def prepare(
+    arch: str,
+    images: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    num_classes: int,
+    *,
+    augmenter: Augmenter | None,
+    views: int = 1,
+    dropout: float = 0.5,
+    weights: str | Path = "imagenet",
+    batch_size: int = 32,
+    seed: int = 0,
+) -> Transfer:
+    """Build a network on a frozen base and compute, or find in the cache, what the base sees of every image.
+
+    `images` maps "train", "val" and maybe "test" to uint8 arrays (n, height, width, 3), `labels` to class indices.
+    The base sees `views` seeded augmented views of each training image, one an epoch in turn, and every other
+    image once; `views=0` draws a fresh view each epoch and keeps none; without `augmenter` images stay as they are.
+
+    Raises:
+        UsageError: If the images, the weights file or the number of views are not what the base can take.
+        OxError: If no weights can be had or the features can't be kept.
+    """
+    if views < 0:
+        raise UsageError(f"--views {views}: give 0 (a fresh view every epoch) or the number of views of each image")
+    model, origin = bases.build(arch, images["train"].shape[1:], num_classes, dropout=dropout, weights=weights)
+    base, head = split(model)
+    store = features.open_store(base, arch, origin.digest)
+    still = {name: features.plain(pixels) for name, pixels in images.items() if name != "train"}
+    source = images["train"]
+    if augmenter is None:
+        turns = [features.plain(source)]
+    else:
+        digests = features.image_digests(source)
+        turns = [features.augmented(source, augmenter, view=view, seed=seed, digests=digests) for view in range(views)]
+    computed = features.compute(base, store, [*turns, *still.values()])
+    if turns:
+        see = _kept(store, turns)
+    else:
+        see = _fresh(engines.fastest(base, features.plain(source[:1]).pixels([0])), source, augmenter, digests, seed)
+    return Transfer(
+        model,
+        head,
+        FeatureBatches(see, labels["train"], batch_size=batch_size, shuffle=True, seed=seed),
+        FeatureBatches(_kept(store, [still["val"]]), labels["val"], batch_size=READ_BATCH),
+        origin,
+        computed,
+        store,
+        still,
+    )
+
+
+def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """The frozen base (pixels → features) and the head (features → probabilities) of a network of `bases`.
+
+    The layers are the network's own, so training the head trains the network.
+    """
+    seen = model.get_layer("dropout").input
+    base = keras.Model(model.input, seen, name=f"{model.name}_base")
+    entry = keras.Input(seen.shape[1:], name="features")
+    answer = entry
+    for name in ("dropout", "flatten", "probabilities"):
+        answer = model.get_layer(name)(answer)
+    return base, keras.Model(entry, answer, name=f"{model.name}_head")
+
+
+def fine_tune(model: keras.Model, count: int, *, fit: Callable[[keras.Model], float], before: float) -> bool:
+    """Train the last `count` convolution layers, too, and keep the result only if it beats `before`.
+
+    `fit` trains the network on pixels, at a tenth of the head's learning rate, and returns the best score it
+    reached (more is better). Otherwise the network is left as it was, frozen. Returns whether it was kept.
+
+    Raises:
+        UsageError: If the base has fewer convolution layers.
+    """
+    chosen = unfreeze(model, count)
+    old = model.get_weights()
+    after = fit(model)
+    kept = after > before
+    if not kept:
+        model.set_weights(old)
+        for layer in chosen:
+            layer.trainable = False
+    say(f"fine-tuning the last {count} convolutions {'improved the network' if kept else 'did not help: undone'}")
+    return kept
+
+
+def unfreeze(model: keras.Model, count: int) -> list[keras.Layer]:
+    """Make the last `count` convolution layers trainable and return them.
+
+    Raises:
+        UsageError: If there are fewer.
+    """
+    convolutions = [
+        layer for layer in model.layers if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D))
+    ]
+    if not 0 < count <= len(convolutions):
+        raise UsageError(f"--fine-tune {count}: {model.name} has {len(convolutions)} convolution layers")
+    for layer in convolutions[-count:]:
+        layer.trainable = True
+    return convolutions[-count:]
+
+
+def _kept(store: FeatureStore, turns: list[Views]) -> Callable[[int, np.ndarray], np.ndarray]:
+    def see(epoch: int, places: np.ndarray) -> np.ndarray:
+        keys = turns[epoch % len(turns)].keys
+        return store.rows([keys[i] for i in places])
+
+    return see
+
+
+def _fresh(
+    engine: engines.Engine, images: np.ndarray, augmenter: Augmenter, digests: list[bytes], seed: int
+) -> Callable[[int, np.ndarray], np.ndarray]:
+    def see(epoch: int, places: np.ndarray) -> np.ndarray:
+        chosen = [digests[i] for i in places]
+        views = features.augmented(images[places], augmenter, view=epoch, seed=seed, digests=chosen)
+        return engine.see(views.pixels(range(len(places))))
+
+    return see

@@ -1,0 +1,110 @@
+"""A data folder → images with a split each, looked over before anything is learned from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ox_classifier.data import audit, folders, material, splits, tables
+from ox_classifier.data.audit import Audit
+from ox_classifier.data.folders import LabelledImage, Listing
+from ox_classifier.data.images import PixelRule
+from ox_classifier.data.material import Material
+from ox_classifier.errors import GateError, UsageError
+from ox_classifier.progress import say
+
+FEW_IMAGES = 400  # under this, cross-validation says more than one small validation set
+MOST_COPIES = 0.5  # of a held-out split; beyond it, its accuracy measures memory
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `ox train` is about to use: the listing, its audit, and the readable images with their splits."""
+
+    listing: Listing
+    audit: Audit
+    images: tuple[LabelledImage, ...]
+    seed: int
+
+    def material(self, rule: PixelRule) -> Material:
+        """Decode everything."""
+        return material.load(self.listing, self.images, rule, bad=self.audit.bad)
+
+    def folds(self, k: int, rule: PixelRule) -> Iterator[Material]:
+        """The material of each fold of a cross-validation."""
+        near, root = self.audit.near, self.listing.root
+        for images in splits.folds(self.images, k, self.seed, near=near, root=root):
+            yield material.load(self.listing, images, rule, bad=self.audit.bad)
+
+    def lines(self) -> Iterator[str]:
+        """What a reader should know before training begins, a line each."""
+        yield from self.listing.notes
+        for error in self.audit.bad:
+            yield f"set aside: {error}"
+        for finding in self.audit.findings:
+            if finding.kind != "unreadable":
+                yield f"{finding.level}: {finding.sentence}"
+
+
+def prepare(
+    data: Path,
+    *,
+    val_fraction: float,
+    test_fraction: float,
+    seed: int,
+    group: str | None = None,
+    strict: bool = False,
+) -> Prepared:
+    """List, look over and split a data folder (or CSV); changes no file.
+
+    Near-duplicates and files of one group stay on one side of every split that is drawn.
+
+    Raises:
+        UsageError: If there is nothing to learn from, or most of a held-out split lies in train, too.
+        GateError: If `strict` and the look found any error.
+    """
+    listing = folders.find(data)
+    if group:
+        listing = tables.with_groups(listing, group)
+    found = audit.quick_check(listing)
+    if strict and found.errors:
+        raise GateError(f"{data} has errors and --strict was given: " + "; ".join(e.sentence for e in found.errors))
+    _refuse_memory(found)
+    bad = {error.path for error in found.bad}
+    images = splits.split(
+        [image for image in listing.images if image.path not in bad],
+        val_fraction=val_fraction,
+        test_fraction=test_fraction,
+        seed=seed,
+        near=found.near,
+        root=listing.root,
+    )
+    return Prepared(listing, found, images, seed)
+
+
+def advise(prepared: Prepared, folds: int | None) -> None:
+    """Say when the data are too few for one validation to be trusted."""
+    count = sum(image.split != "test" for image in prepared.images)
+    if folds is None and count < FEW_IMAGES:
+        say(f"{count} images for training and validation are few: --folds 5 measures with all of them")
+
+
+def _refuse_memory(found: Audit) -> None:
+    splits_of = {image.path: image.split for image in found.listing.images}
+    for split in ("val", "test"):
+        total = sum(side == split for side in splits_of.values())
+        copied = {
+            path
+            for finding in found.findings
+            if finding.kind == "leak"
+            for case in finding.cases
+            if any(splits_of[p] == "train" for p in case)
+            for path in case
+            if splits_of[path] == split
+        }
+        if total and len(copied) > MOST_COPIES * total:
+            raise UsageError(
+                f"{len(copied)} of the {total} {split} images are copies of training images, so their accuracy would "
+                f"measure memory: give other images for {split}, or leave the folder out and one is drawn from train"
+            )

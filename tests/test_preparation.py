@@ -1,0 +1,133 @@
+"""What `ox train` makes of data that could mislead: copies across splits, groups, few images, unequal classes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from ox_classifier import preparation, runs
+from ox_classifier.cli import app
+from ox_classifier.errors import GateError, UsageError
+from tests.conftest import draw_folder
+
+TINY = "--image-size 22 --epochs 1 --batch-size 4"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OX_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def prepare(data, **options):
+    return preparation.prepare(data, **{"val_fraction": 0.25, "test_fraction": 0.0, "seed": 0} | options)
+
+
+def ox(line):
+    return CliRunner().invoke(app, line.split())
+
+
+def test_a_copy_across_splits_is_said_and_ends_a_strict_training(here):
+    data = draw_folder(here / "marks", {"train": 6, "val": 4})
+    shutil.copy(data / "train" / "o" / "000.png", data / "val" / "o" / "copy.png")
+    assert any(line.startswith("error: ") and "more than one split" in line for line in prepare(data).lines())
+    with pytest.raises(GateError, match="--strict") as caught:
+        prepare(data, strict=True)
+    assert caught.value.exit_code == 3
+    result = ox(f"train --data marks --strict {TINY}")
+    assert result.exit_code == 3 and not (here / "runs").exists()
+
+
+def test_a_validation_made_of_training_images_is_refused(here):
+    data = draw_folder(here / "marks", {"train": 6})
+    shutil.copytree(data / "train", data / "val")
+    with pytest.raises(UsageError, match="12 of the 12 val images are copies of training images"):
+        prepare(data)
+
+
+def test_near_duplicates_are_drawn_to_one_side(here):
+    data = draw_folder(here / "marks", {"": 12})
+    for number in range(12):
+        with Image.open(data / "o" / f"{number:03}.png") as image:
+            image.save(data / "o" / f"{number:03}-again.jpg", quality=90)
+    for seed in range(5):
+        side = {image.path.name: image.split for image in prepare(data, seed=seed).images if image.label == "o"}
+        assert sum(split == "val" for split in side.values()) in (4, 6, 8)
+        for number in range(12):
+            assert side[f"{number:03}.png"] == side[f"{number:03}-again.jpg"]
+
+
+def test_groups_from_paths_stay_together(here):
+    data = draw_folder(here / "marks", {"": 12})
+    for path in sorted(data.rglob("*.png")):
+        path.rename(path.with_name(f"writer{int(path.stem) % 4}_{path.name}"))
+    prepared = prepare(data, group=r"writer(\d)")
+    sides = {}
+    for image in prepared.images:
+        sides.setdefault(image.group, set()).add(image.split)
+    assert len(sides) == 4 and all(len(side) == 1 for side in sides.values())
+    assert any("4 groups" in line for line in prepared.lines())
+
+
+def test_unreadable_files_are_named_once_and_left_out(here):
+    data = draw_folder(here / "marks", {"": 5})
+    (data / "o" / "bad.png").write_bytes(b"")
+    prepared = prepare(data)
+    assert [line for line in prepared.lines() if "bad.png" in line] == [f"set aside: {prepared.audit.bad[0]}"]
+    assert all(image.path.name != "bad.png" for image in prepared.images)
+    from ox_classifier.data.images import PixelRule
+
+    assert [error.path.name for error in prepared.material(PixelRule(22, 22)).bad] == ["bad.png"]
+
+
+@pytest.mark.tensorflow
+def test_folds_hold_out_every_image_once(here):
+    draw_folder(here / "marks", {"": 6})
+    result = ox(f"train --data marks --folds 3 {TINY}")
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [*(f"lenet-cv-1-fold{i}" for i in (1, 2, 3)), "mean", "together"]
+    held_out = [
+        row["path"]
+        for i in (1, 2, 3)
+        for row in runs.find(f"lenet-cv-1-fold{i}").read_table("split.csv")
+        if row["split"] == "val"
+    ]
+    assert len(held_out) == len(set(held_out)) == 12
+    shares = [float(re.search(r"0\.\d+|1\.0+", line).group()) for line in lines[:4]]
+    assert shares[3] == pytest.approx(sum(shares[:3]) / 3, abs=1e-4)
+    assert "of 12 right; 95 % interval" in lines[-1]
+    assert ox(f"train --data marks --folds 3 --name lenet-cv-1 {TINY}").exit_code == 2
+
+
+@pytest.mark.tensorflow
+def test_unequal_classes_are_weighed_and_recorded_and_few_images_are_said(here):
+    data = draw_folder(here / "marks", {"": 12})
+    for number in range(8):
+        (data / "x" / f"{number:03}.png").unlink()
+    result = ox(f"train --data marks --name weighed {TINY}")
+    assert result.exit_code == 0, result.stderr
+    weights = runs.find("weighed").config["class_weights"]
+    count = runs.find("weighed").config["data"]["counts"]["train"]
+    total = sum(count.values())
+    assert weights == pytest.approx({"0": total / (2 * count["o"]), "1": total / (2 * count["x"])})
+    assert "class weights: o" in result.stderr and "--folds 5" in result.stderr
+    assert ox(f"train --data marks --balance none --name plain {TINY}").exit_code == 0
+    assert runs.find("plain").config["class_weights"] is None
+
+
+@pytest.mark.tensorflow
+def test_a_csv_is_data_too(here):
+    data = draw_folder(here / "marks", {"": 6})
+    paths = sorted(data.rglob("*.png"))
+    lines = [f"{path.relative_to(here)},{path.parent.name},{'test' if int(path.stem) > 3 else ''}" for path in paths]
+    (here / "marks.csv").write_text("path,label,split\n" + "\n".join(lines) + "\n")
+    result = ox(f"train --data marks.csv --name table {TINY}")
+    assert result.exit_code == 0, result.stderr
+    assert sum(row["split"] == "test" for row in runs.find("table").read_table("split.csv")) == 4
+    assert ox("report table").exit_code == 0
