@@ -237,7 +237,14 @@ class ImageDataGenerator(KerasImageDataGenerator):
             last = np.moveaxis(x, self.channel_axis - 1, 2)
             whole = np.ascontiguousarray(np.clip(np.rint(last), 0, 255), dtype=np.uint8)
             x = np.moveaxis(transforms.retouch(whole, transform_parameters), 2, self.channel_axis - 1).astype(x.dtype)
-        x = super().apply_transform(x, transform_parameters)
+        last = np.moveaxis(x, self.channel_axis - 1, 2)
+        source = transforms.matrix(transform_parameters, *last.shape[:2])
+        if source is not None:  # Keras calls scipy by a name that SciPy 2 removes
+            cval = 255 - self.cval if transform_parameters.get("invert") else self.cval
+            last = transforms.warp_by_scipy(last, source, self.interpolation_order, self.fill_mode, cval)
+            x = np.moveaxis(last, 2, self.channel_axis - 1)
+        still = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1}
+        x = super().apply_transform(x, {**transform_parameters, **still})
         if transform_parameters.get("noise"):
             x = np.ascontiguousarray(x, dtype=np.float32)
             transforms.tone(x, {name: transform_parameters[name] for name in ("noise", "noise_start")})

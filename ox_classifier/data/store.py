@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError, PixelRule
@@ -56,10 +55,9 @@ def decode(
     """
     needed = len(paths) * int(np.prod(rule.shape))
     kept, bad = [], []
-    # catch_warnings inside `reader` is not thread-safe: entering it once here restores the filters whatever threads do
+    # what Pillow remarks about odd files is no news; once here, as catch_warnings in a thread would leak its filters
     with _Memory(len(paths), rule) if needed <= memory_budget else _Disk(rule) as store, warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        warnings.filterwarnings("ignore", category=UserWarning)
+        warnings.filterwarnings("ignore", module="PIL")
         results = _read_all([Path(p) for p in paths], rule, reader)
         for position, result in enumerate(track(results, label=label, total=len(paths))):
             if isinstance(result, ImageError):

@@ -19,6 +19,7 @@ Parameters = Mapping[str, float]
 # blends with the outside where scipy's doesn't, so pixels are taken from the edge and overwritten afterwards.
 BORDERS = {"nearest": cv2.BORDER_REPLICATE, "reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_REPLICATE}
 NOISE_TABLE = 2**18
+NEAR = 2e-4  # levels for each pixel of the longer side; four times what float32 coordinates were seen to err
 
 
 def transform(
@@ -130,15 +131,15 @@ def _move(
     if source is None:
         np.multiply(_flip(image, across, down), np.float32(scale), out=out)
         return
-    if parameters.get("brightness") is not None:
-        _warp_exactly(image, source, out, BORDERS[fill_mode])
-        np.copyto(out, out[:: -1 if down else 1, :: -1 if across else 1].copy())
-    elif _is_small_shift(source, height, width):
+    flipped, border = _flipped(source, height, width, across, down), BORDERS[fill_mode]
+    if _is_small_shift(source, height, width):
         # of the flipped picture, shifted the other way: flipping uint8 is cheaper than flipping float32
         dy, dx = source[0, 2] * (-1 if down else 1), source[1, 2] * (-1 if across else 1)
-        _shift(_flip(image, across, down), dy, dx, out, BORDERS[fill_mode], scale)
+        _shift(_flip(image, across, down), dy, dx, out, border, scale)
     else:
-        _warp(image, _flipped(source, height, width, across, down), out, BORDERS[fill_mode], scale)
+        _warp(image, flipped, out, border, scale)
+    if parameters.get("brightness") is not None and not parameters.get("noise"):
+        _settle(out, image, flipped, border, parameters.get("channel_shift_intensity") or 0)
     if fill_mode == "constant":
         _overwrite_outside(out, source, cval * scale, across, down)
 
@@ -179,39 +180,62 @@ def _shift(image: np.ndarray, dy: float, dx: float, out: np.ndarray, border: int
 
 
 def _warp(image: np.ndarray, source: np.ndarray, out: np.ndarray, border: int, scale: float) -> None:
-    """One bilinear warp on float32; OpenCV wants (x, y) where scipy has (row, column)."""
+    """One bilinear warp on float32."""
     height, width, channels = image.shape
-    pixels = np.multiply(image, np.float32(scale))
     target = out[..., 0] if channels == 1 else out
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cv2.warpAffine(pixels, source[::-1][:, [1, 0, 2]], (width, height), dst=target, flags=flags, borderMode=border)
+    pixels = np.multiply(image, np.float32(scale))
+    cv2.warpAffine(pixels, _as_opencv(source), (width, height), dst=target, flags=flags, borderMode=border)
 
 
-def _warp_exactly(image: np.ndarray, source: np.ndarray, out: np.ndarray, border: int) -> None:
-    """The warp in float64, several times slower: brightness truncates, and 254.9999 must not become 254."""
-    height, width, channels = image.shape
-    limit = np.iinfo(np.int16).max - 1
-    image = image.astype(np.float32)
-    for block in _blocks(height, width * channels):
-        rows, columns = _coordinates(source, block, width)
-        top, left = np.floor(rows), np.floor(columns)
-        # one part for each channel: NumPy is slow where the last axis is broadcast
-        part_y, part_x = (np.repeat(part, channels, axis=1) for part in (rows - top, columns - left))
-        corner = np.clip(np.stack([left, top], axis=-1), -limit, limit).astype(np.int16)
-        pixels = [
-            cv2.remap(image, corner + np.array(step, np.int16), None, cv2.INTER_NEAREST, borderMode=border)
-            for step in ((0, 0), (1, 0), (0, 1), (1, 1))
-        ]
-        here, right, below, across = (p.reshape(part_x.shape) for p in pixels)
-        upper, lower = _between(here, right, part_x), _between(below, across, part_x)
-        np.copyto(out[block], _between(upper, lower, part_y).reshape(out[block].shape), "same_kind")
+def _as_opencv(source: np.ndarray) -> np.ndarray:
+    """OpenCV wants (x, y) where scipy has (row, column)."""
+    return source[::-1][:, [1, 0, 2]]
 
 
-def _between(start: np.ndarray, end: np.ndarray, part: np.ndarray) -> np.ndarray:
-    step = (end - start).astype(np.float64, copy=False)  # of whole numbers: exact in float32 too
-    step *= part
-    step += start
-    return step
+def _settle(out: np.ndarray, image: np.ndarray, source: np.ndarray, border: int, later: float) -> None:
+    """Make values next to a whole level exact: brightness cuts fractions off, and 254.9999 must not become 254.
+
+    Among equal neighbours the level itself is meant; the few others are computed again in float64.
+    `later` is what will be added before the cut.
+    """
+    height, width = out.shape[:2]
+    limit = np.float32(NEAR * max(height, width))
+    whole = np.rint(out)
+    near = np.abs(out - whole) < limit
+    np.copyto(out, whole, where=near)
+    if later:
+        after = out + np.float32(later)
+        near |= np.abs(after - np.rint(after)) < limit
+    steps = cv2.morphologyEx(image, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    steps = cv2.warpAffine(steps, _as_opencv(source), (width, height), flags=flags, borderMode=border)
+    near &= steps.reshape(out.shape) > 0
+    row, column, channel = np.nonzero(near)
+    y, x = (line[2] + row * line[0] + column * line[1] for line in source)
+    top, left = np.floor(y).astype(int), np.floor(x).astype(int)
+    part_y, part_x = y - top, x - left
+    rows = [_inside(top + i, height, border) for i in (0, 1)]
+    columns = [_inside(left + i, width, border) for i in (0, 1)]
+    upper, lower = (image[r, columns[0], channel] * (1 - part_x) + image[r, columns[1], channel] * part_x for r in rows)
+    out[near] = upper * (1 - part_y) + lower * part_y
+
+
+def _inside(place: np.ndarray, size: int, border: int) -> np.ndarray:
+    """The pixel that stands for one outside."""
+    if border == cv2.BORDER_REPLICATE:
+        return np.clip(place, 0, size - 1)
+    place = place % (2 * size)
+    return np.minimum(place, 2 * size - 1 - place)
+
+
+def warp_by_scipy(x: np.ndarray, source: np.ndarray, order: int, fill_mode: str, cval: float) -> np.ndarray:
+    """What Keras itself does, slowly, with any fill mode and spline order: float (height, width, channels)."""
+    from scipy import ndimage
+
+    settings = {"order": order, "mode": fill_mode, "cval": cval}
+    planes = (x[..., channel] for channel in range(x.shape[2]))
+    return np.stack([ndimage.affine_transform(p, source[:, :2], source[:, 2], **settings) for p in planes], axis=2)
 
 
 def _overwrite_outside(out: np.ndarray, source: np.ndarray, value: float, across: bool, down: bool) -> None:
