@@ -114,6 +114,17 @@ def test_one_more_file_moves_at_most_one_other_group_for_each_split(sizes, joins
     assert len(others) <= 1 + with_test
 
 
+@given(st.lists(st.integers(1, 9), min_size=12, max_size=40), seeds)
+def test_grouped_sizes_are_within_half_the_largest_group(sizes, seed):
+    result = split(
+        listing({}, groups={"o": sizes, "x": sizes}), val_fraction=0.2, test_fraction=0.15, seed=seed, root=ROOT
+    )
+    for label in "ox":
+        there = Counter(image.split for image in result if image.label == label)
+        assert abs(there["val"] - 0.2 * sum(sizes)) <= max(sizes) / 2
+        assert abs(there["test"] - 0.15 * sum(sizes)) <= max(sizes) / 2
+
+
 def test_another_seed_gives_another_split():
     images = listing({"o": 50, "x": 50})
     assert sides(split(images, val_fraction=0.2, seed=0)) != sides(split(images, val_fraction=0.2, seed=1))

@@ -28,7 +28,7 @@ def findings() -> list[tuple[str, str]]:
     """What there is to know, as (name, sentence), in the order it is shown."""
     from importlib.metadata import version
 
-    from ox_classifier import __version__, devices
+    from ox_classifier import __version__, caches, devices
 
     device = str(devices.choose("auto"))  # first: it keeps TensorFlow's import quiet
     from ox_classifier.networks import feature_store, weights
@@ -44,7 +44,7 @@ def findings() -> list[tuple[str, str]]:
         ("weights", f"{models}: {', '.join(kept) or 'none yet; ox train --arch vgg16 fetches its own'}"),
         (
             "features",
-            f"{feature_store.cache_folder()}: {feature_store.used_bytes() / 1e9:.2f} GB used of "
+            f"{caches.folder()}: {feature_store.used_bytes() / 1e9:.2f} GB used of "
             f"{feature_store.limit_bytes() / 1e9:g} (OX_CACHE sets the place, OX_CACHE_GB the limit)",
         ),
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ox_classifier import caches
 from ox_classifier.data import hashes
 from ox_classifier.data.images import ImageError, open_picture
 from ox_classifier.progress import say, track
@@ -93,28 +94,23 @@ def gather(paths: Sequence[Path], *, cache: Path | None = None) -> list[Facts | 
     times are new, or too fresh to be believed, are compared by content, and only unknown contents are decoded.
     Memory holds some 1.5 kB an image and a few decoded pictures.
     """
-    with _Cache(cache or default_folder()) as known, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with _Cache(cache or caches.folder()) as known, ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(track(_gather(paths, known, pool), label="looking at images", total=len(paths)))
-
-
-def default_folder() -> Path:
-    """Where facts are kept between runs."""
-    return Path(os.environ.get("OX_CACHE") or Path.home() / ".cache" / "ox")
 
 
 def _gather(paths: Sequence[Path], known: _Cache, pool: ThreadPoolExecutor) -> Iterator[Facts | ImageError]:
     for start in range(0, len(paths), BATCH):
         part = [path.absolute() for path in paths[start : start + BATCH]]
-        stamps = [_stamp(path) for path in part]
-        found = {path: known.by_stamp(path, stamp) for path, stamp in zip(part, stamps, strict=True)}
-        rest = [path for path in part if found[path] is None]
+        stamps = {path: _stamp(path) for path in part}
+        found = known.by_stamps(stamps)
+        rest = [path for path in stamps if path not in found]
         contents = dict(zip(rest, pool.map(_content, rest), strict=True))
         found |= {path: known.by_content(content) for path, content in contents.items() if content}
         unknown = [path for path in rest if found[path] is None]
         found |= dict(zip(unknown, pool.map(_measured, unknown), strict=True))
         known.keep(
             (path, stamp, contents[path], found[path])
-            for path, stamp in zip(part, stamps, strict=True)
+            for path, stamp in stamps.items()
             if contents.get(path) and stamp == _stamp(path) and isinstance(found[path], Facts)
         )
         for path, given in zip(part, paths[start : start + BATCH], strict=True):
@@ -197,17 +193,19 @@ class _Cache:
             raise
         return base
 
-    def by_stamp(self, path: Path, stamp: tuple[int, int, int]) -> Facts | None:
-        row = self._one(
-            f"SELECT {', '.join(NAMES)} FROM seen JOIN facts USING (content) "
-            "WHERE path = ? AND size = ? AND modified = ? AND changed = ? AND at > max(modified, changed) + ?",
-            (os.fsencode(path), *stamp, RACY_NS),
+    def by_stamps(self, stamps: dict[Path, tuple[int, int, int]]) -> dict[Path, Facts]:
+        """Facts of the files whose size and times are those of the last look."""
+        names = {os.fsencode(path): path for path in stamps}
+        rows = self._rows(
+            f"SELECT path, size, modified, changed, {', '.join(NAMES)} FROM seen JOIN facts USING (content) "
+            f"WHERE path IN ({', '.join('?' * len(names))}) AND at > max(modified, changed) + {RACY_NS}",
+            tuple(names),
         )
-        return _facts(row) if row else None
+        return {names[row[0]]: _facts(row[4:]) for row in rows if stamps[names[row[0]]] == row[1:4]}
 
     def by_content(self, content: bytes) -> Facts | None:
-        row = self._one(f"SELECT {', '.join(NAMES)} FROM facts WHERE content = ?", (content,))
-        return _facts(row) if row else None
+        rows = self._rows(f"SELECT {', '.join(NAMES)} FROM facts WHERE content = ?", (content,))
+        return _facts(rows[0]) if rows else None
 
     def keep(self, rows) -> None:
         rows, now = list(rows), time.time_ns()
@@ -230,11 +228,11 @@ class _Cache:
             self.base.close()
             self.base = None
 
-    def _one(self, query: str, values: tuple) -> tuple | None:
+    def _rows(self, query: str, values: tuple) -> list[tuple]:
         try:
-            return self.base.execute(query, values).fetchone() if self.base else None
+            return self.base.execute(query, values).fetchall() if self.base else []
         except sqlite3.Error:
-            return None
+            return []
 
 
 NAMES = tuple(f'"{field.name}"' for field in fields(Facts))

@@ -21,7 +21,8 @@ FLIPS = ("", "flipped left to right", "flipped top to bottom", "turned by half")
 SIFT = 6  # frequencies each way that sift; copies agree to 0.968 or better in them
 SIFT_LIKENESS = 0.955
 MEAN_STEP = 4.0  # grey levels by which the mean of a copy may differ; JPEG at quality 50 reaches 3.4
-COLOR_STEP = 8.0  # the same for each of red, green, blue; chroma is coarser
+MEAN_STEP_LARGE = 2.0  # where all are of one size from 40 pixels on; 1.5 measured
+COLOR_STEP, COLOR_STEP_SMALL = 3.0, 6.0  # the same for red, green, blue; copies differ by 2, under 40 pixels by 6
 JPEG_NOISE = 7.5  # residual in grey levels at quality 50, under 40 pixels; 7.4 measured, other marks begin at 7
 JPEG_NOISE_LARGE = 4.5  # from 40 pixels on; 3.9 measured
 JPEG_SHARE = 0.25  # and never more than this share of the picture's own contrast, which for pale marks is little
@@ -90,8 +91,15 @@ def near(prints: Prints) -> list[Near]:
     pairs = [Near(first[key], i, exact=True) for i, key in enumerate(prints.digests) if first.setdefault(key, i) != i]
     energy = _energy(prints.waves)
     rows = np.array([i for i in first.values() if energy[i] > FLAT**2], dtype=np.intp)
+    low = prints.waves[:, : SIDE // 2, : SIDE // 2].astype(np.float32)
+    low_energy = _energy(low)
     for a, b in _candidates(prints, rows):
-        pairs += _compare(prints, a, b)
+        small = np.minimum(prints.sizes[a].min(axis=1), prints.sizes[b].min(axis=1)) < 40
+        step = np.where(small, COLOR_STEP_SMALL, COLOR_STEP)
+        same_color = (np.abs(prints.colors[a] - prints.colors[b]) <= step[:, None]).all(axis=1)
+        a, b = a[same_color], b[same_color]
+        kept = ~_unlike(prints, low, low_energy, a, b)
+        pairs += _compare(prints, a[kept], b[kept])
     return sorted(pairs, key=lambda pair: (pair.a, pair.b))
 
 
@@ -103,24 +111,25 @@ def _candidates(prints: Prints, rows: np.ndarray, block: int = 256) -> Iterator[
     norms = np.maximum(np.linalg.norm(low, axis=1), 1e-6)
     unit = low / norms[:, None]
     sizes = prints.sizes[rows]
+    noise = _noise(sizes.min(axis=1)) ** 2
+    alike = len(sizes) and (sizes == sizes[0]).all() and sizes[0].min() >= 40
+    step = MEAN_STEP_LARGE if alike else MEAN_STEP
     for start in range(0, len(rows), block):
         stop = min(start + block, len(rows))
-        end = int(np.searchsorted(means, means[stop - 1] + MEAN_STEP, side="right"))
+        end = int(np.searchsorted(means, means[stop - 1] + step, side="right"))
         likeness = unit[start:stop] @ unit[start:end].T
-        i, j = np.nonzero(likeness >= SIFT_LIKENESS)
+        i, j = np.divmod(np.flatnonzero(likeness >= SIFT_LIKENESS), end - start)
         i, j = i[i < j], j[i < j]
         cosine = likeness[i, j]
         i, j = i + start, j + start
         residual = norms[i] ** 2 + norms[j] ** 2 - 2 * cosine * norms[i] * norms[j]
-        kept = (means[j] - means[i] <= MEAN_STEP) & ((residual <= JPEG_NOISE**2) | (sizes[i] != sizes[j]).any(axis=1))
+        kept = (means[j] - means[i] <= step) & ((residual <= noise[i]) | (sizes[i] != sizes[j]).any(axis=1))
         yield rows[i[kept]], rows[j[kept]]
 
 
 def _compare(prints: Prints, a: np.ndarray, b: np.ndarray, block: int = 4096) -> list[Near]:
     """The candidates that hold against every frequency their smaller picture can show."""
     a, b = np.minimum(a, b), np.maximum(a, b)
-    same_color = (np.abs(prints.colors[a] - prints.colors[b]) <= COLOR_STEP).all(axis=1)
-    a, b = a[same_color], b[same_color]
     same_size = (prints.sizes[a] == prints.sizes[b]).all(axis=1)
     smaller = np.minimum(prints.sizes[a].min(axis=1), prints.sizes[b].min(axis=1))
     # of n pixels a resize leaves some n / 2.5 frequencies as they were; tiny pictures need all they have, n / 2
@@ -141,23 +150,36 @@ def _compare(prints: Prints, a: np.ndarray, b: np.ndarray, block: int = 4096) ->
     return found
 
 
+def _unlike(prints: Prints, low: np.ndarray, energy: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pairs of one size that differ too much in a quarter of the frequencies already; shape (pairs,)."""
+    residual = energy[a] + energy[b] - 2 * _dots(low[a], low[b]).max(axis=0)
+    noise = _noise(prints.sizes[a].min(axis=1))
+    return (prints.sizes[a] == prints.sizes[b]).all(axis=1) & (residual > noise**2 + 0.01)
+
+
 def _agree(x: np.ndarray, y: np.ndarray, same_size: np.ndarray, smaller: np.ndarray) -> np.ndarray:
     """The index of the flip under which each pair agrees best, -1 where none does well enough; shape (pairs,)."""
-    product = x * y
-    product[:, 0, 0] = 0
-    parts = [product[:, i::2, j::2].sum(axis=(1, 2)) for i in (0, 1) for j in (0, 1)]  # by parity of row, column
-    signs = np.array([(1, 1, 1, 1), (1, -1, 1, -1), (1, 1, -1, -1), (1, -1, -1, 1)])
-    dots = signs @ np.stack(parts)  # (flip, pair)
-    best = dots.argmax(axis=0)
-    dot = dots.max(axis=0)
+    dots = _dots(x, y)
+    best, dot = dots.argmax(axis=0), dots.max(axis=0)
     ex, ey = _energy(x), _energy(y)
     less, more = np.minimum(ex, ey), np.maximum(ex, ey)
     residual = np.maximum(ex + ey - 2 * dot, 0)
-    noise = np.where(smaller < 40, JPEG_NOISE, JPEG_NOISE_LARGE)
-    recoded = (residual <= noise**2) & (residual <= JPEG_SHARE**2 * less)
+    recoded = (residual <= _noise(smaller) ** 2) & (residual <= JPEG_SHARE**2 * less)
     likeness = np.where(smaller < 12, TINY_LIKENESS, RESIZED_LIKENESS)
     resized = (dot >= likeness * np.sqrt(ex * ey)) & (less >= RESIZED_CONTRAST**2 * more)
     return np.where(np.where(same_size, recoded, resized), best, -1)
+
+
+def _noise(side: np.ndarray) -> np.ndarray:
+    return np.where(side < 40, JPEG_NOISE, JPEG_NOISE_LARGE)
+
+
+def _dots(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Scalar products of pairs under each of FLIPS, the mean left out; shape (flip, pair)."""
+    parts = [np.einsum("nij,nij->n", x[:, i::2, j::2], y[:, i::2, j::2]) for i in (0, 1) for j in (0, 1)]
+    parts[0] = parts[0] - x[:, 0, 0] * y[:, 0, 0]
+    signs = np.array([(1, 1, 1, 1), (1, -1, 1, -1), (1, 1, -1, -1), (1, -1, -1, 1)], dtype=np.float32)
+    return signs @ np.stack(parts)  # the parts are by parity of row and column, which a flip turns negative
 
 
 def _energy(waves: np.ndarray) -> np.ndarray:

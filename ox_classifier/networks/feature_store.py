@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ox_classifier import caches
 from ox_classifier.errors import OxError, UsageError
 from ox_classifier.progress import say
 
@@ -23,13 +24,6 @@ KEY_BYTES = 16
 SHARD_BYTES = 256 << 20
 LIMIT_GB = 10.0
 SUFFIX = ".features"
-
-
-def cache_folder() -> Path:
-    """Where features are kept: `$OX_CACHE`, else `ox` under `$XDG_CACHE_HOME` or `~/.cache`."""
-    if os.environ.get("OX_CACHE"):
-        return Path(os.environ["OX_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser() / "ox"
 
 
 def limit_bytes() -> int:
@@ -60,7 +54,7 @@ class FeatureStore:
     """
 
     def __init__(self, kind: str, shape: tuple[int, ...], folder: Path | None = None):
-        self.folder = (folder or cache_folder()) / "features" / kind
+        self.folder = (folder or caches.folder()) / "features" / kind
         self.shape = tuple(shape)
         self.record = np.dtype([("key", "u1", KEY_BYTES), ("row", "<f4", self.shape), ("crc", "<u4")])
         self._places: dict[bytes, tuple[Path, int]] = {}
@@ -190,7 +184,7 @@ def _checksum(record: np.void) -> int:
 
 
 def _all_shards(features: Path | None = None) -> list[Path]:
-    return list((features or cache_folder() / "features").glob(f"*/*{SUFFIX}"))
+    return list((features or caches.folder() / "features").glob(f"*/*{SUFFIX}"))
 
 
 def _size(path: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,7 @@ from ox_classifier.progress import say, track
 
 # what, beside the drawn numbers, decides the pixels of a view
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
+RELEASE_EVERY = 64  # images
 FORMAT = 1  # raise it when the same key would mean other pixels
 
 
@@ -42,7 +44,7 @@ class Views:
 def plain(images: np.ndarray) -> Views:
     """Each uint8 image as it is."""
     keys = [_key(digest) for digest in image_digests(images)]
-    return Views(keys, lambda places: images[list(places)].astype(np.float32) * np.float32(1 / 255))
+    return Views(keys, lambda places: _taken(images, places).astype(np.float32) * np.float32(1 / 255))
 
 
 def augmented(images: np.ndarray, augmenter: Augmenter, *, view: int, seed: int, digests: Sequence[bytes]) -> Views:
@@ -55,12 +57,18 @@ def augmented(images: np.ndarray, augmenter: Augmenter, *, view: int, seed: int,
     drawn = augmenter.draws(images.shape[1:], seed, view, indices)
     settings = {name: repr(getattr(augmenter, name, None)) for name in SETTINGS}
     keys = [_key(digest, settings, transform) for digest, transform in zip(digests, drawn, strict=True)]
-    return Views(keys, lambda places: augmenter.apply(images[list(places)], [drawn[i] for i in places]))
+    return Views(keys, lambda places: augmenter.apply(_taken(images, places), [drawn[i] for i in places]))
 
 
 def image_digests(images: np.ndarray) -> list[bytes]:
     """A digest of each image's decoded bytes: the same picture has the same one under any name."""
-    return [hashlib.blake2b(np.ascontiguousarray(image), digest_size=KEY_BYTES).digest() for image in images]
+    digests = []
+    for image in images:
+        digests.append(hashlib.blake2b(np.ascontiguousarray(image), digest_size=KEY_BYTES).digest())
+        if len(digests) % RELEASE_EVERY == 0:
+            _release(images)
+    _release(images)
+    return digests
 
 
 def open_store(base: keras.Model, arch: str, weights_digest: str) -> FeatureStore:
@@ -144,6 +152,19 @@ class FeatureBatches(keras.utils.PyDataset):
     def _ordered(self) -> np.ndarray:
         count = len(self.labels)
         return np.random.default_rng((self.seed, self.epoch)).permutation(count) if self.shuffle else np.arange(count)
+
+
+def _taken(images: np.ndarray, places: Sequence[int]) -> np.ndarray:
+    taken = images[list(places)]
+    _release(images)
+    return taken
+
+
+def _release(images: np.ndarray) -> None:
+    """Give back the memory of images that are mapped from a file, or all that were read stay this process'."""
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mapped, "madvise"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _key(digest: bytes, *parameters: dict) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,9 @@ def write(model: keras.Model, path: Path) -> None:
             part.write_bytes(from_chain(model).SerializeToString())
         except NotAChainError:
             model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)  # export wants it called once
-            model.export(part, format="onnx", verbose=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # tf2onnx asks NumPy for an old name
+                model.export(part, format="onnx", verbose=False)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -51,7 +54,7 @@ def from_chain(model: keras.Model) -> onnx.ModelProto:
     graph.rename_last(names[1])
     inputs, outputs = (
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, *tensor.shape[1:]])]
-        for name, tensor in zip(names, (model.input, model.output), strict=True)
+        for name, tensor in zip(names, (model.inputs[0], model.outputs[0]), strict=True)
     )
     made = helper.make_graph(graph.nodes, model.name, inputs, outputs, graph.constants)
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
@@ -61,8 +64,8 @@ def _chain(model: keras.Model) -> list[keras.Operation]:
     """The operations from input to output, in order."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise NotAChainError("more than one input or output")
-    found, tensor = [], model.output
-    while tensor is not model.input:
+    found, tensor = [], model.outputs[0]
+    while tensor is not model.inputs[0]:
         operation, node_index, _ = tensor._keras_history
         parents = operation._inbound_nodes[node_index].input_tensors
         if len(parents) != 1:
@@ -86,15 +89,26 @@ class _Graph:
             raise NotAChainError(f"{type(operation).__name__} is not written here")
         write(self, operation)
 
-    def node(self, kind: str, *constants: np.ndarray, **attributes) -> None:
+    def node(self, kind: str, *constants: np.ndarray, other: str | None = None, **attributes) -> None:
+        """Add a node that takes the last output, maybe `other` (the name of an earlier one), and constants."""
         name = f"{kind}_{len(self.nodes)}"
         inputs = [f"{name}_{i}" for i in range(len(constants))]
         self.constants += [
             numpy_helper.from_array(np.ascontiguousarray(value), label)
             for value, label in zip(constants, inputs, strict=True)
         ]
-        self.nodes.append(helper.make_node(kind, [self.last, *inputs], [name], name=name, **attributes))
+        self.nodes.append(
+            helper.make_node(kind, [self.last, *([other] if other else []), *inputs], [name], name=name, **attributes)
+        )
         self.last = name
+
+    def less_mean(self) -> str:
+        """Take each picture's mean off it; gives the name of the result."""
+        whole = self.last
+        self.node("ReduceMean", axes=[1, 2, 3], keepdims=1)
+        mean, self.last = self.last, whole
+        self.node("Sub", other=mean)
+        return self.last
 
     def channels_first(self) -> None:
         if not self.first:
@@ -138,6 +152,19 @@ def _rescaling(graph: _Graph, layer: layers.Rescaling) -> None:
         raise NotAChainError("rescaling only before the first convolution")
     graph.node("Mul", np.asarray(layer.scale, dtype=np.float32))
     graph.node("Add", np.asarray(layer.offset, dtype=np.float32))
+
+
+def _standardization(graph: _Graph, layer: layers.LayerNormalization) -> None:
+    """Each picture to mean 0 and standard deviation 1, spelled out: ONNX' own operator wants a scale for each pixel."""
+    if graph.first or layer.center or layer.scale or sorted(layer.axis) != [1, 2, 3]:
+        raise NotAChainError("a normalization with parameters, or not of whole pictures")
+    centred = graph.less_mean()
+    graph.node("Mul", other=centred)
+    graph.node("ReduceMean", axes=[1, 2, 3], keepdims=1)
+    graph.node("Add", np.array(layer.epsilon, dtype=np.float32))
+    graph.node("Sqrt")
+    deviation, graph.last = graph.last, centred
+    graph.node("Div", other=deviation)
 
 
 def _convolution(graph: _Graph, layer: layers.Conv2D) -> None:
@@ -194,6 +221,7 @@ def _nothing(_graph: _Graph, _layer: keras.Layer) -> None:
 WRITERS: dict[str, Callable[[_Graph, keras.Operation], None]] = {
     "Take": _take,
     "Rescaling": _rescaling,
+    "LayerNormalization": _standardization,
     "Conv2D": _convolution,
     "MaxPooling2D": _max_pooling,
     "GlobalAveragePooling2D": _average,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 
-from ox_classifier.report.metrics import wilson
+from ox_classifier.report.interval import wilson
 
 MARKS = {"error": "ERROR", "warning": "warning", "note": "note"}
 EXAMPLES = 3  # file names under each finding; check.png and --json have them all
@@ -40,7 +40,7 @@ def trusts(splits: dict[str, dict[str, int]]) -> list[str]:
 def trust(split: str, total: int) -> str:
     """The width of the 95 % interval at this size, in words.
 
-    Source: Wilson's interval, see `metrics.wilson`.
+    Source: Wilson's interval, see `interval.wilson`.
     """
     right = round(ASSUMED * total)
     low, high = wilson(right, total)

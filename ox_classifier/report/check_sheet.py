@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -44,16 +45,21 @@ def check_sheet(sections: Sequence[Section], *, title: str) -> Figure:
     heights = [len(lines) * TITLE_LINE + 0.1 + len(rows) * (TILE + CAPTION) + 0.3 for _, lines, rows in plans]
     height = MARGIN * 2 + 0.5 + sum(heights)
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
-    figure.text(MARGIN / WIDTH, 1 - MARGIN / height, title, fontsize=16, weight="bold", color=INK, va="top")
+    axes = figure.add_axes((0, 0, 1, 1))  # one for all, in inches from the top left: an axes a picture is slow
+    axes.set_axis_off()
+    axes.text(MARGIN, MARGIN, title, fontsize=16, weight="bold", color=INK, va="top")
     top = MARGIN + 0.5
     for (section, lines, rows), tall in zip(plans, heights, strict=True):
-        _write(figure, height, top, section.level, lines)
+        axes.text(MARGIN, top, section.level, fontsize=11, weight="bold", color=COLORS[section.level], va="top")
+        for i, line in enumerate(lines):
+            axes.text(MARGIN + 0.85, top + i * TITLE_LINE, line, fontsize=11, color=INK, va="top")
         below = top + len(lines) * TITLE_LINE + 0.1
         for row in rows:
             for x, case in row:
-                _draw_case(figure, height, x, below, case, COLORS[section.level])
+                _draw_case(axes, x, below, case, COLORS[section.level])
             below += TILE + CAPTION
         top += tall
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     return figure
 
 
@@ -77,39 +83,31 @@ def _flow(cases: Sequence[Sequence[Tile]]) -> list[list[tuple[float, Sequence[Ti
     return rows
 
 
-def _write(figure: Figure, height: float, top: float, level: str, lines: list[str]) -> None:
-    y = 1 - top / height
-    figure.text(MARGIN / WIDTH, y, level, fontsize=11, weight="bold", color=COLORS[level], va="top")
-    for i, line in enumerate(lines):
-        at = 1 - (top + i * TITLE_LINE) / height
-        figure.text((MARGIN + 0.85) / WIDTH, at, line, fontsize=11, color=INK, va="top")
-
-
-def _draw_case(figure: Figure, height: float, x: float, top: float, case: Sequence[Tile], color: str) -> None:
+def _draw_case(axes: Axes, x: float, top: float, case: Sequence[Tile], color: str) -> None:
     for i, tile in enumerate(case):
         left = x + i * (TILE + GAP)
-        axes = figure.add_axes((left / WIDTH, 1 - (top + TILE) / height, TILE / WIDTH, TILE / height))
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.spines[:].set_color(LINE)
+        filled = "#eef0f2" if tile.pixels is None else "none"
+        axes.add_patch(Rectangle((left, top), TILE, TILE, facecolor=filled, edgecolor=LINE, linewidth=0.8))
         if tile.pixels is None:
-            axes.add_patch(Rectangle((0, 0), 1, 1, transform=axes.transAxes, color="#eef0f2"))
-            axes.text(
-                0.5, 0.5, "not\nreadable", ha="center", va="center", color=MUTED, fontsize=9, transform=axes.transAxes
-            )
+            middle = left + TILE / 2, top + TILE / 2
+            axes.text(*middle, "not\nreadable", ha="center", va="center", color=MUTED, fontsize=9)
         else:
-            gray = tile.pixels.ndim == 2 or tile.pixels.shape[-1] == 1
-            axes.imshow(
-                tile.pixels.squeeze(), cmap="gray" if gray else None, vmin=0, vmax=255, interpolation="antialiased"
-            )
+            _draw_pixels(axes, left, top, tile.pixels)
         caption = "\n".join(_short(line, 19) for line in tile.caption.split("\n"))
-        axes.set_xlabel(caption, fontsize=7.5, color=MUTED, labelpad=3)
+        axes.text(left + TILE / 2, top + TILE + 0.05, caption, fontsize=7.5, color=MUTED, ha="center", va="top")
     if len(case) > 1:
-        y = 1 - (top - 0.045) / height
-        right = x + len(case) * (TILE + GAP) - GAP
-        figure.add_artist(
-            Rectangle((x / WIDTH, y), (right - x) / WIDTH, 0.025 / height, color=color, transform=figure.transFigure)
-        )
+        axes.add_patch(Rectangle((x, top - 0.07), len(case) * (TILE + GAP) - GAP, 0.025, color=color))
+
+
+def _draw_pixels(axes: Axes, left: float, top: float, pixels: np.ndarray) -> None:
+    """The picture in its own proportions, as large as its tile allows."""
+    high, wide = pixels.shape[:2]
+    scale = TILE / max(high, wide)
+    x, y = left + (TILE - wide * scale) / 2, top + (TILE - high * scale) / 2
+    extent = (x, x + wide * scale, y + high * scale, y)
+    axes.imshow(
+        pixels.squeeze(), cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="antialiased"
+    )
 
 
 def _short(text: str, most: int) -> str:

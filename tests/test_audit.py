@@ -1,0 +1,281 @@
+"""Every planted fault is found, nothing is found where nothing is; and the page, the sheet and the command say so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer import Typer
+from typer.testing import CliRunner
+
+from ox_classifier.cli import dataset_check
+from ox_classifier.data import audit, facts, findings, folders
+from ox_classifier.data.balance import class_weights
+from ox_classifier.data.images import ImageError, open_picture
+from ox_classifier.report import check_page
+from ox_classifier.report.check_sheet import Section, Tile, check_sheet
+from ox_classifier.report.folds import cross_validation_table
+from tests.conftest import REAL, REPOSITORY, draw_folder, draw_mark
+from tests.planted import plant
+
+app = Typer()
+app.command()(dataset_check.check)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("OX_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def kinds(found: audit.Audit) -> dict[str, findings.Finding]:
+    return {finding.kind: finding for finding in found.findings}
+
+
+def fingerprint(root) -> dict:
+    return {p: hashlib.md5(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+def check_planted(planted):
+    before = fingerprint(planted.root)
+    listing = folders.find(planted.root)
+    found = kinds(audit.check(listing))
+    assert found["leak"].level == found["two-labels"].level == "error"
+    for kind, planted_kind in (("leak", "exact"), ("two-labels", "two_labels")):
+        cases = {frozenset(case) for case in found[kind].cases}
+        assert cases == {frozenset(pair) for pair in planted.pairs[planted_kind]}
+    across = {frozenset(case) for case in found["near-leak"].cases}
+    expected = [frozenset(pair) for kind in ("recoded", "flipped") for pair in planted.pairs[kind]]
+    assert sum(pair in across for pair in expected) >= 0.95 * len(expected)
+    assert sorted(
+        p for finding in audit.check(listing).findings if finding.kind == "unreadable" for p in finding.paths
+    ) == (sorted(planted.broken))
+    assert kinds(audit.quick_check(listing)).keys() == {"leak", "near-leak", "two-labels", "unreadable"}
+    assert fingerprint(planted.root) == before
+
+
+def test_planted_faults_among_generated_marks(tmp_path):
+    rng = np.random.default_rng(2)
+    pictures = [("ox"[i // 5 % 2], draw_mark("ox"[i // 5 % 2], rng, int(rng.integers(40, 90)))) for i in range(60)]
+    check_planted(plant(tmp_path / "data", pictures))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real, the marks real people drew, is absent")
+def test_planted_faults_among_real_marks(tmp_path):
+    files = [p for p in sorted(REAL.glob("*/[ox]/*")) if p.parts[-3] != "tempdata73"][::7]
+    check_planted(plant(tmp_path / "data", [(path.parts[-2], open_picture(path).image) for path in files]))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real, the marks real people drew, is absent")
+def test_real_marks_raise_no_alarm(tmp_path):
+    for source in sorted(p for p in REAL.iterdir() if p.is_dir()):
+        found = audit.check(folders.find(source), cache=tmp_path)
+        assert not found.errors, source
+        assert not {"blank", "unreadable", "two-labels", "near-two-labels", "size"} & kinds(found).keys(), source
+        # x_84 of ims_study_canvas is drawn in white on black, all its fellows in black on white
+        dark = [path.name for finding in found.findings if finding.kind == "brightness" for path in finding.paths]
+        assert dark == (["x_84.png"] if source.name == "ims_study_canvas" else []), source
+
+
+@pytest.mark.skipif(not (REPOSITORY / "dataset").is_dir(), reason="the bundled dataset is not there")
+def test_bundled_dataset_has_no_error():
+    found = audit.check(folders.find(REPOSITORY / "dataset"))
+    assert not [f for f in found.findings if f.level != "note"]
+
+
+def test_blank_odd_and_outlying_files_are_told(tmp_path):
+    root = draw_folder(tmp_path / "data", {"train": 60})
+    there = root / "train" / "o"
+    mark = draw_mark("o", np.random.default_rng(99))
+    Image.new("L", (48, 48), 250).save(there / "blank.png")
+    mark.save(there / "lie.png", "JPEG")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    draw_mark("o", np.random.default_rng(98)).save(there / "turned.jpg", exif=turned)
+    draw_mark("o", np.random.default_rng(97)).convert("RGBA").save(there / "clear.png")
+    Image.fromarray(np.asarray(draw_mark("o", np.random.default_rng(96)).convert("L"), dtype=np.uint16) * 257).save(
+        there / "deep.png"
+    )
+    draw_mark("o", np.random.default_rng(95)).convert("CMYK").save(there / "print.jpg", quality=95)
+    draw_mark("o", np.random.default_rng(94)).save(there / "moving.gif", save_all=True, append_images=[mark])
+    draw_mark("o", np.random.default_rng(93), 480).save(there / "huge.png")
+    draw_mark("o", np.random.default_rng(92)).point(lambda v: v // 2).save(there / "dark.png")
+    found = kinds(audit.check(folders.find(root)))
+    names = {kind: [path.name for path in finding.paths] for kind, finding in found.items()}
+    assert names == {
+        "blank": ["blank.png"],
+        "suffix": ["lie.png"],
+        "rotated": ["turned.jpg"],
+        "transparent": ["clear.png"],
+        "deep": ["deep.png"],
+        "cmyk": ["print.jpg"],
+        "animated": ["moving.gif"],
+        "size": ["huge.png"],
+        "brightness": ["dark.png"],
+    }
+    assert found["rotated"].sentence.startswith("1 file is stored turned")
+
+
+def test_imbalance_says_what_guessing_gives(tmp_path):
+    root = draw_folder(tmp_path / "data", {"train": 4})
+    rng = np.random.default_rng(5)
+    for number in range(8):
+        draw_mark("o", rng).save(root / "train" / "o" / f"more{number}.png")
+    sentence = kinds(audit.check(folders.find(root)))["imbalance"].sentence
+    assert "o has 3.0 times as many training images as x (12 and 4)" in sentence
+    assert "75 %" in sentence
+
+
+def test_class_weights_make_classes_weigh_the_same():
+    assert class_weights(["o"] * 30 + ["x"] * 10) == {"o": 40 / 60, "x": 2.0}
+    assert class_weights(["o"] * 15 + ["x"] * 10) is None
+    assert class_weights([]) is None
+
+
+def test_near_sets_serve_the_split(tmp_path):
+    planted = plant(
+        tmp_path / "data", [("ox"[i // 5 % 2], draw_mark("o", np.random.default_rng(i))) for i in range(20)]
+    )
+    together = {frozenset(case) for case in audit.quick_check(folders.find(planted.root)).near}
+    assert {frozenset(pair) for pair in planted.pairs["exact"]} <= together
+
+
+# the cache
+
+
+def decoded(monkeypatch) -> list:
+    seen, measure = [], facts.measure
+    monkeypatch.setattr(facts, "measure", lambda path: seen.append(path.name) or measure(path))
+    return seen
+
+
+def test_cache_answers_the_second_time_and_gives_the_same(marks, cache, monkeypatch):
+    paths = [image.path for image in folders.find(marks).images]
+    seen = decoded(monkeypatch)
+    first = facts.gather(paths)
+    assert sorted(seen) == sorted(path.name for path in paths)
+    assert facts.gather(paths) == first
+    assert len(seen) == len(paths)  # nothing decoded again
+
+
+def test_a_moved_folder_is_known_by_its_content(marks, cache, monkeypatch):
+    first = facts.gather([image.path for image in folders.find(marks).images])
+    seen = decoded(monkeypatch)
+    elsewhere = marks.rename(marks.parent / "elsewhere")
+    assert facts.gather([image.path for image in folders.find(elsewhere).images]) == first
+    assert seen == []
+
+
+def change_unseen(path):
+    """Other pixels under the same size and, as far as a user can, the same times."""
+    stamp, size = path.stat().st_mtime_ns, path.stat().st_size
+    Image.new("L", (20, 20), 200).save(path)
+    os.utime(path, ns=(stamp, stamp))
+    assert path.stat().st_size == size
+
+
+def test_the_entrys_own_time_tells_of_a_change(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(facts, "RACY_NS", -(10**18))  # so that nothing is too fresh
+    path = tmp_path / "a.bmp"
+    Image.new("L", (20, 20), 10).save(path)
+    assert round(facts.gather([path])[0].brightness) == 10
+    change_unseen(path)
+    assert round(facts.gather([path])[0].brightness) == 200
+
+
+def test_a_file_seen_too_soon_after_its_change_is_compared_by_content(tmp_path, cache, monkeypatch):
+    path = tmp_path / "a.bmp"
+    Image.new("L", (20, 20), 10).save(path)
+    coarse = path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ctime_ns
+    monkeypatch.setattr(facts, "_stamp", lambda _: coarse)  # a file system whose clock stands still
+    assert round(facts.gather([path])[0].brightness) == 10
+    change_unseen(path)
+    assert round(facts.gather([path])[0].brightness) == 200
+
+
+def test_a_damaged_or_impossible_cache_is_no_obstacle(marks, tmp_path, monkeypatch, capsys):
+    paths = [image.path for image in folders.find(marks).images]
+    good = facts.gather(paths)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / facts.CACHE_FILE).write_bytes(b"no database at all" * 100)
+    assert facts.gather(paths, cache=broken) == good
+    (tmp_path / "file").write_text("in the way")
+    assert facts.gather(paths, cache=tmp_path / "file") == good
+    assert "set OX_CACHE to another folder" in capsys.readouterr().err
+
+
+def test_unreadable_files_keep_the_path_they_were_asked_by(tmp_path, monkeypatch):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    monkeypatch.chdir(tmp_path)
+    [error] = facts.gather([folders.Path("bad.png")])
+    assert isinstance(error, ImageError)
+    assert error.path == folders.Path("bad.png")
+
+
+# the page, the sheet, the command
+
+
+def test_trust_is_told_in_words():
+    # Wilson, 38 of 40: 0.835 to 0.986 (statsmodels' proportion_confint gives the same)
+    assert check_page.trust("test", 40) == "With 40 test images, 95 % measured means somewhere between 83 % and 99 %."
+    [line] = check_page.trusts({"train": {"o": 50, "x": 50}})
+    assert "draws a fifth of 100 images, some 20; with so few, --folds 5" in line
+
+
+def test_sheet_holds_every_case_under_its_sentence():
+    tile = Tile(np.zeros((9, 9), np.uint8), "train/o\n1.png")
+    figure = check_sheet(
+        [Section("error", "two copies", [[tile, tile]]), Section("note", "one", [[Tile(None, "a\nb")]])], title="t"
+    )
+    [axes] = figure.axes
+    assert len(axes.images) == 2
+    texts = [text.get_text() for text in axes.texts]
+    assert texts.count("train/o\n1.png") == 2
+    assert {"t", "error", "Two copies", "note", "One", "a\nb", "not\nreadable"} <= set(texts)
+
+
+def test_command_prints_a_page_and_draws_a_sheet(tmp_path, monkeypatch):
+    planted = plant(
+        tmp_path / "data",
+        [("o" if i < 8 else "x", draw_mark("ox"[i > 7], np.random.default_rng(i))) for i in range(16)],
+    )
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["data"])
+    assert result.exit_code == 0, result.stderr
+    assert "ERROR" in result.stdout
+    assert "data: 32 images" in result.stdout
+    assert (tmp_path / "check" / "check.png").stat().st_size > 10_000
+    assert CliRunner().invoke(app, ["data", "--strict"]).exit_code == 3
+    told = json.loads(CliRunner().invoke(app, ["data", "--json"]).stdout)
+    [leak] = [finding for finding in told["findings"] if finding["kind"] == "leak"]
+    assert sorted(map(sorted, leak["cases"])) == sorted(
+        sorted(p.relative_to(planted.root).as_posix() for p in pair) for pair in planted.pairs["exact"]
+    )
+
+
+def test_command_writes_nothing_into_the_data(marks, monkeypatch):
+    monkeypatch.chdir(marks)
+    result = CliRunner().invoke(app, ["."])
+    assert result.exit_code == 2
+    assert "give another --out" in result.stderr
+
+
+def test_clean_data_passes_strict(tmp_path):
+    root = draw_folder(tmp_path / "data", {"train": 10, "test": 5})
+    result = CliRunner().invoke(app, [str(root), "--strict", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0
+    assert "Nothing found" in result.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_folds_are_told_with_mean_spread_and_interval():
+    lines = cross_validation_table([("lenet-1", 18, 20), ("lenet-2", 20, 20)]).splitlines()
+    assert lines[1].split() == ["lenet-1", "0.9000", "18", "20"]
+    assert lines[3].split() == ["mean", "0.9500", "38", "40"]
+    assert lines[4].startswith("spread between folds 0.0707 (lowest 0.9000")  # 0.1 / sqrt(2)
+    assert lines[5] == "all folds together: 0.9500, 95 % interval 0.835 to 0.986"
