@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 # settings of data.augment.ImageDataGenerator
 SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
 FLIPS = {"horizontal_flip": True, "vertical_flip": True}
-HANDS = {"rotation_range": 10, "zoom_range": 0.15, "stroke": 1.0, "blur": 0.7, "contrast": (0.6, 1.3), "invert": 0.3}
+FAR = {"width_shift_range": 0.2, "height_shift_range": 0.2, "zoom_range": (0.75, 1.7)}  # over 1: the mark gets smaller
+HANDS = {"rotation_range": 12, "stroke": 0.7, "blur": 0.6, "contrast": (0.75, 1.25), "invert": 0.3}
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,17 @@ class Architecture:
 
 ARCHITECTURES = {
     "lenet": Architecture(
-        "LeNet-style CNN of the O/X exercise", 150, "rgb", epochs=12, augmentation=FLIPS | SHIFTS | HANDS
+        "LeNet-style CNN of the O/X exercise", 150, "rgb", epochs=12, augmentation=FLIPS | FAR | HANDS
     ),
-    "vgg16": Architecture(
-        "frozen VGG16 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True, views=2
-    ),
+    "vgg16": Architecture("frozen VGG16 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True),
     "mobilenetv2": Architecture(
-        "frozen MobileNetV2 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True, views=2
+        "frozen MobileNetV2 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True
     ),
     "efficientnetv2b0": Architecture(
-        "frozen EfficientNetV2-B0 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True, views=2
+        "frozen EfficientNetV2-B0 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True
     ),
     "resnet50v2": Architecture(
-        "frozen ResNet50V2 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True, views=2
+        "frozen ResNet50V2 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True
     ),
     "mlp1": Architecture("one hidden layer"),
     "mlp": Architecture("two hidden layers"),

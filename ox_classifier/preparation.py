@@ -11,9 +11,11 @@ from ox_classifier.data.audit import Audit
 from ox_classifier.data.folders import LabelledImage, Listing
 from ox_classifier.data.images import PixelRule
 from ox_classifier.data.material import Material
+from ox_classifier.data.store import MEMORY_BUDGET
 from ox_classifier.errors import GateError, UsageError
 from ox_classifier.progress import say
 
+SMALL_BUDGET = 64 * 1024**2  # bytes
 FEW_IMAGES = 400  # under this, cross-validation says more than one small validation set
 MOST_COPIES = 0.5  # of a held-out split; beyond it, its accuracy measures memory
 
@@ -27,15 +29,19 @@ class Prepared:
     images: tuple[LabelledImage, ...]
     seed: int
 
-    def material(self, rule: PixelRule) -> Material:
-        """Decode everything."""
-        return material.load(self.listing, self.images, rule, bad=self.audit.bad)
+    def material(self, rule: PixelRule, *, once: bool = False) -> Material:
+        """Decode everything. With `once`, pixels are to be seen once or twice, so they needn't stay in memory."""
+        return self._load(self.images, rule, once)
 
-    def folds(self, k: int, rule: PixelRule) -> Iterator[Material]:
+    def folds(self, k: int, rule: PixelRule, *, once: bool = False) -> Iterator[Material]:
         """The material of each fold of a cross-validation."""
         near, root = self.audit.near, self.listing.root
         for images in splits.folds(self.images, k, self.seed, near=near, root=root):
-            yield material.load(self.listing, images, rule, bad=self.audit.bad)
+            yield self._load(images, rule, once)
+
+    def _load(self, images: tuple[LabelledImage, ...], rule: PixelRule, once: bool) -> Material:
+        budget = SMALL_BUDGET if once else MEMORY_BUDGET
+        return material.load(self.listing, images, rule, bad=self.audit.bad, memory_budget=budget)
 
     def lines(self) -> Iterator[str]:
         """What a reader should know before training begins, a line each."""

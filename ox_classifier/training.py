@@ -26,7 +26,6 @@ from ox_classifier.progress import say
 from ox_classifier.report.metrics import accuracy_text
 
 PARITY_LIMIT = 1e-4
-PARITY_IMAGES = 64
 FINE_TUNE_EPOCHS = 5
 
 
@@ -77,12 +76,14 @@ def train(recipe: Recipe, material: Material, device: Device, *, name: str | Non
     record(run, recipe, material, device, task)
     describe(recipe, material)
     history = task.fit(run)
-    finish(run, task.model, material, history, seconds=time.monotonic() - start)
+    finish(run, task, material, history, seconds=time.monotonic() - start)
     return run
 
 
 class Scratch:
     """A network whose weights all start at random."""
+
+    parity_images = 64
 
     def __init__(self, recipe: Recipe, material: Material):
         settings = {} if recipe.dropout is None else {"dropout": recipe.dropout}
@@ -94,9 +95,16 @@ class Scratch:
         """Train on augmented pixels."""
         return _fit(self, self.model, run, *batches(self.recipe, self.material), checkpoint=run.keras_file)
 
+    def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
+        """What the exported network answers to a split's images, shape (n, classes)."""
+        pixels = self.material.pixels[self.material.part(split)]
+        return np.concatenate([classifier.probabilities(pixels[i : i + 64]) for i in range(0, len(pixels), 64)])
+
 
 class Transfer:
     """A head on a frozen base, whose features are computed once."""
+
+    parity_images = 4  # the base itself was compared when its engine was chosen
 
     def __init__(self, recipe: Recipe, material: Material):
         splits = [split for split in ("train", "val", "test") if len(material.labels(split))]
@@ -125,6 +133,13 @@ class Transfer:
         if self.recipe.fine_tune and not history.interrupted:
             self._fine_tune(run, history)
         return history
+
+    def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
+        """What the network answers to a split's images: from their features unless the base has changed since."""
+        if self.recipe.fine_tune:
+            return Scratch.probabilities(self, split, classifier)
+        answer = self.ready.probabilities(split)
+        return np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer
 
     def _fine_tune(self, run: runs.Run, history: History) -> None:
         checkpoint = run.path / ".fine.keras"
@@ -219,25 +234,24 @@ def write_history(run: runs.Run, rows: list[dict]) -> None:
     run.write_table("history.csv", fitting.COLUMNS, [[row[name] for name in fitting.COLUMNS] for row in rows])
 
 
-def finish(run: runs.Run, model: keras.Model, material: Material, history: History, *, seconds: float) -> None:
+def finish(run: runs.Run, task: Scratch | Transfer, material: Material, history: History, *, seconds: float) -> None:
     """Save the best epoch as model.keras and model.onnx, prove the two equal, and say how good they are."""
-    model.save(run.keras_file)
-    onnx_graph.write(model, run.onnx_file)
+    task.model.save(run.keras_file)
+    onnx_graph.write(task.model, run.onnx_file)
     classifier = Classifier(run)
-    difference = parity(model, classifier, material.pixels[material.part("val")][:PARITY_IMAGES])
+    probe = material.pixels[material.part("val")][: task.parity_images]
     results = {}
     for split in ("val", "test"):
-        pixels, truth = material.pixels[material.part(split)], material.labels(split)
+        truth = material.labels(split)
         if len(truth):
-            chunks = [classifier.probabilities(pixels[i : i + 64]) for i in range(0, len(pixels), 64)]
-            right = int((np.concatenate(chunks).argmax(axis=1) == truth).sum())
+            right = int((task.probabilities(split, classifier).argmax(axis=1) == truth).sum())
             results[split] = {"correct": right, "images": len(truth)}
     run.update(
         best_epoch=history.best_row["epoch"],
         epochs_trained=len(history.rows),
         interrupted=history.interrupted,
         results=results,
-        onnx={"max_difference": difference, "images": min(PARITY_IMAGES, len(material.labels("val")))},
+        onnx={"max_difference": parity(task.model, classifier, probe), "images": len(probe)},
         seconds=round(seconds, 1),
     )
     say(f"best epoch {history.best_row['epoch']} of {len(history.rows)}, {seconds:.0f} s")

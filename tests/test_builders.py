@@ -105,3 +105,11 @@ def test_one_class_is_refused_as_the_users_error():
 
 def _rates(model):
     return [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+
+
+def test_lenet_reads_faint_ink_as_it_reads_dark_ink():
+    pixels = np.random.default_rng(0).random((3, 30, 30, 3), dtype=np.float32)
+    network = lenet((30, 30, 3), 2)
+    expected = keras.ops.convert_to_numpy(network(pixels))
+    assert np.ptp(expected) > 1e-4
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(network(pixels * 0.5 + 0.4)), expected, atol=2e-3)

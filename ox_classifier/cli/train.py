@@ -113,7 +113,7 @@ def train(
 
             typer.echo(cross_validation.run(recipe, prepared, folds, chosen, name=name))
             return
-        run = training.train(recipe, prepared.material(rule), chosen, name=name)
+        run = training.train(recipe, prepared.material(rule, once=network.frozen), chosen, name=name)
         say(f"next: ox report {run.name}")
         typer.echo(run.path)
         if run.config["interrupted"]:

@@ -52,24 +52,31 @@ class Material:
         return [(self.listing.name(file.path), file.label, file.split) for file in self.files]
 
     def fingerprint(self) -> str:
-        """One digest of every pixel, label and split: equal for equal training data, wherever it lies."""
+        """One digest of every file's bytes, label and split: equal for equal training data, wherever it lies."""
         digest = hashlib.blake2b(digest_size=16)
-        for file, pixels in zip(self.files, self.pixels, strict=True):
+        for file in self.files:
             digest.update(f"{file.label}\0{file.split}\0".encode())
-            digest.update(np.ascontiguousarray(pixels))
+            digest.update(hashlib.blake2b(file.path.read_bytes()).digest())
         return digest.hexdigest()
 
 
 def load(
-    listing: Listing, images: Sequence[LabelledImage], rule: PixelRule, *, bad: Sequence[ImageError] = ()
+    listing: Listing,
+    images: Sequence[LabelledImage],
+    rule: PixelRule,
+    *,
+    bad: Sequence[ImageError] = (),
+    memory_budget: int = store.MEMORY_BUDGET,
 ) -> Material:
     """Decode every image once; unreadable ones join those known to be `bad` and are never touched.
+
+    More than `memory_budget` bytes of pixels are kept in a temporary file.
 
     Raises:
         UsageError: If a class has no readable image to train on or the validation has none at all.
     """
     ordered = sorted(images, key=lambda image: SPLITS.index(image.split))  # stable: natural order inside a split
-    decoded = store.decode([image.path for image in ordered], rule, label="reading images")
+    decoded = store.decode([image.path for image in ordered], rule, memory_budget=memory_budget, label="reading images")
     material = Material(listing, tuple(ordered[i] for i in decoded.kept), decoded.images, (*bad, *decoded.bad))
     counts = material.counts()
     for name in listing.classes:

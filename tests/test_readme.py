@@ -1,0 +1,79 @@
+"""The README's commands are commands that exist, and its map is the map of the files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+
+import pytest
+import typer
+
+from ox_classifier.cli import app
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "dataset" / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+ROOT = typer.main.get_command(app)
+
+
+def commands(text: str) -> list[str]:
+    """Lines of code blocks that call ox, without prompt, redirection and comment."""
+    blocks = re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL)
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    return [re.split(r" [>|#]|\s&& ", line)[0].strip() for line in lines if line.startswith("ox ")]
+
+
+def parse(line: str) -> None:
+    """Let typer read the options of a command without running it."""
+    words = shlex.split(line)[1:]
+    command, path = ROOT, "ox"
+    while hasattr(command, "commands") and words and words[0] in command.commands:
+        path, command, words = f"{path} {words[0]}", command.commands[words[0]], words[1:]
+    if "--help" in words or "--version" in words:
+        return
+    command.make_context(path, words)
+
+
+ALL = [(page.name, line) for page in PAGES if page.exists() for line in commands(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(("page", "line"), ALL, ids=[f"{page}: {line}" for page, line in ALL])
+def test_every_command_shown_is_a_command(page, line):
+    parse(line)
+
+
+def test_a_wrong_option_would_be_seen():
+    with pytest.raises(Exception, match="No such option"):
+        parse("ox train --no-such-option")
+
+
+def test_every_command_stands_in_the_readme():
+    names = [*ROOT.commands, *(f"dataset {name}" for name in ROOT.commands["dataset"].commands)]
+    assert [name for name in names if f"ox {name}" not in README] == []
+
+
+def test_the_map_names_every_module():
+    package = REPOSITORY / "ox_classifier"
+    modules = [p.relative_to(package) for p in package.rglob("*.py") if p.name not in ("__init__.py", "__main__.py")]
+    assert [str(path) for path in modules if path.name not in README] == []
+
+
+def test_pictures_and_links_lead_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name} points to {target}"
+
+
+def test_two_commands_are_targets_of_the_makefile():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    for target in set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE)) | {"demo", "test"}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_extras_named_in_messages_exist():
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for path in (REPOSITORY / "ox_classifier").rglob("*.py"):
+        for extra in re.findall(r"ox-classifier\[([a-z]+)\]", path.read_text()):
+            assert extra in extras, f"{path.name} names the extra {extra}"

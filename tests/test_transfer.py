@@ -1,0 +1,250 @@
+"""Bases under a new head: published parameters, pixels as each base was trained on, and one network from two halves."""
+
+import itertools
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+
+from ox_classifier import fitting
+from ox_classifier.data.augment import ImageDataGenerator
+from ox_classifier.errors import UsageError
+from ox_classifier.networks import bases, onnx_graph, transfer
+from ox_classifier.networks.bases import BASES, BUILDERS, vgg16
+from tests import tiny_base
+
+pytestmark = pytest.mark.tensorflow
+rng = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("OX_CACHE", str(tmp_path / "cache"))
+    tiny_base.install(monkeypatch)
+
+
+def marks(count, seed):
+    """Dark and light pictures: something a head can learn from random convolutions."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    return np.clip(random.normal(60 + 120 * labels[:, None, None, None], 30, (count, 16, 16, 3)), 0, 255).astype(
+        np.uint8
+    ), labels
+
+
+def prepare(**settings):
+    train, train_labels = marks(40, 1)
+    val, val_labels = marks(16, 2)
+    test, _ = marks(10, 3)
+    keras.utils.set_random_seed(0)
+    return transfer.prepare(
+        "tiny",
+        {"train": train, "val": val, "test": test},
+        {"train": train_labels, "val": val_labels},
+        2,
+        **{"augmenter": generator(), "weights": "none", "batch_size": 8} | settings,
+    )
+
+
+def generator():
+    return ImageDataGenerator(rescale=1 / 255, horizontal_flip=True, width_shift_range=0.1)
+
+
+def fit(head, train, val, tmp_path, epochs=3):
+    return fitting.fit(head, train, val, epochs=epochs, checkpoint=tmp_path / "head.keras", learning_rate=0.02)
+
+
+def counts(model):
+    return tuple(
+        sum(int(np.prod(w.shape)) for w in weights)
+        for weights in (model.trainable_weights, model.non_trainable_weights)
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "classes", "trainable"),
+    [
+        (224, 2, 50_178),  # 224 / 2^5 = 7 a side: 7 x 7 x 512 = 25,088 and 2 x (25,088 + 1)
+        (150, 10, 81_930),  # 4 a side: 10 x (8,192 + 1)
+        (32, 2, 1_026),  # 1 a side: 2 x (512 + 1)
+    ],
+)
+def test_vgg16_has_the_parameters_of_the_exercise(side, classes, trainable):
+    # 13 convolutions, each filters x (9 x channels in + 1)
+    channels = [3, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
+    frozen = sum(out * (9 * into + 1) for into, out in itertools.pairwise(channels))
+    assert frozen == 14_714_688
+    model = vgg16((side, side, 3), classes, weights="none")
+    assert counts(model) == (trainable, frozen)
+    assert model.output_shape == (None, classes)
+
+
+def test_vgg16_is_one_flat_graph():
+    model = vgg16((32, 32, 3), 2, weights="none")
+    assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+    names = [layer.name for layer in model.layers]
+    assert names[2] == "block1_conv1" and names[-4:] == ["block5_pool", "dropout", "flatten", "probabilities"]
+
+
+def test_vgg16_sees_pixels_as_keras_own_does():
+    ours = transfer.split(vgg16((32, 40, 3), 2, weights="none"))[0]
+    stock = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 40, 3))
+    stock.set_weights(ours.get_weights())
+    bytes_ = rng.integers(0, 256, (3, 32, 40, 3)).astype(np.float32)
+    expected = stock(keras.applications.vgg16.preprocess_input(bytes_.copy()), training=False)
+    np.testing.assert_allclose(ours(bytes_ / 255, training=False), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arch", "module"),
+    [
+        ("vgg16", "vgg16"),
+        ("mobilenetv2", "mobilenet_v2"),
+        ("efficientnetv2b0", "efficientnet_v2"),
+        ("resnet50v2", "resnet_v2"),
+    ],
+)
+def test_each_base_gets_the_pixels_it_was_trained_on(arch, module):
+    entry = keras.Input((4, 5, 3))
+    convention = keras.Model(entry, BASES[arch].convention(entry))
+    bytes_ = rng.integers(0, 256, (2, 4, 5, 3)).astype(np.float32)
+    expected = getattr(keras.applications, module).preprocess_input(bytes_.copy())
+    np.testing.assert_allclose(convention(bytes_ / 255), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("arch", "seen"), [("mobilenetv2", 1280), ("efficientnetv2b0", 1280), ("resnet50v2", 2048)])
+def test_the_other_bases_freeze_everything_but_the_head(arch, seen):
+    model = BUILDERS[arch]((32, 32, 3), 3, weights="none")
+    assert counts(model)[0] == 3 * (seen + 1)
+    base, _ = transfer.split(model)
+    # a frozen batch normalisation keeps to its stored statistics, too, only if it is frozen itself
+    assert not any(layer.trainable for layer in base.layers)
+
+
+@pytest.mark.parametrize("arch", BASES)
+@pytest.mark.parametrize(
+    ("shape", "settings", "said"),
+    [
+        ((31, 64, 3), {}, "64x31 pixels: each side must be at least 32"),
+        ((64, 64, 1), {}, "can't take grayscale ones: use --color rgb"),
+        ((64, 64, 3), {"dropout": 1.0}, "dropout 1.0 is no rate"),
+        ((64, 64, 3), {"num_classes": 1}, "needs at least 2"),
+    ],
+)
+def test_what_a_base_cannot_take_is_one_sentence(arch, shape, settings, said):
+    with pytest.raises(UsageError) as caught:
+        BUILDERS[arch](shape, **{"num_classes": 2, "weights": "none"} | settings)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("views", [0, 1, 3])
+def test_what_the_head_learns_the_whole_network_knows(tmp_path, views):
+    made = prepare(views=views)
+    history = fit(made.head, made.train, made.val, tmp_path)
+    assert history.best_row["val_accuracy"] > 0.9
+    test, _ = marks(10, 3)
+    pixels = test.astype(np.float32) / 255
+    whole = keras.ops.convert_to_numpy(made.model(pixels, training=False))
+    np.testing.assert_allclose(whole, made.probabilities("test"), atol=1e-4)
+    made.model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    np.testing.assert_array_equal(again(pixels, training=False), whole)
+    onnx_graph.write(made.model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"pixels": pixels})[0], whole, atol=1e-4)
+
+
+def test_each_epoch_takes_the_next_view(tmp_path):
+    made = prepare(views=3)
+    rows = []
+    for _ in range(4):
+        order = np.argsort(made.train._ordered())
+        rows.append(np.concatenate([made.train[i][0] for i in range(len(made.train))])[order])
+        made.train.on_epoch_end()
+    assert np.array_equal(rows[0], rows[3])
+    assert not np.array_equal(rows[0], rows[1]) and not np.array_equal(rows[1], rows[2])
+    assert made.computed == 3 * 40 + 16 + 10
+
+
+def test_no_views_means_a_fresh_one_every_epoch_and_none_kept():
+    made = prepare(views=0)
+    assert made.computed == 16 + 10
+    rows = []
+    for _ in range(4):
+        order = np.argsort(made.train._ordered())
+        rows.append(np.concatenate([made.train[i][0] for i in range(len(made.train))])[order])
+        made.train.on_epoch_end()
+    assert all(not np.array_equal(rows[i], rows[j]) for i in range(4) for j in range(i))
+    # the same drawings as the kept views: epoch 2 is the view of that number
+    kept = prepare(views=3)
+    kept.train.epoch = 2
+    order = np.argsort(kept.train._ordered())
+    np.testing.assert_allclose(
+        np.concatenate([kept.train[i][0] for i in range(len(kept.train))])[order], rows[2], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_without_augmentation_each_image_is_seen_once():
+    made = prepare(augmenter=None, views=5)
+    assert made.computed == 40 + 16 + 10
+
+
+def test_a_second_head_computes_nothing_and_ends_the_same(tmp_path):
+    finals = []
+    for _ in range(2):
+        made = prepare(views=2)
+        fit(made.head, made.train, made.val, tmp_path)
+        finals.append(made.head.get_weights())
+    assert made.computed == 0
+    for first, second in zip(*finals, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert prepare(views=2, dropout=0.3).computed == 0
+    assert prepare(views=3).computed == 40
+
+
+def test_views_under_zero_are_refused():
+    with pytest.raises(UsageError, match="--views -1: give 0"):
+        prepare(views=-1)
+
+
+def test_fine_tuning_that_helps_is_kept_and_moves_only_the_last_convolution():
+    model = bases.build("tiny", (16, 16, 3), 2, weights="none")[0]
+    before = {layer.name: layer.get_weights() for layer in model.layers}
+    images, labels = marks(16, 4)
+
+    def train(model):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.train_on_batch(images.astype(np.float32) / 255, labels)
+        return 0.9
+
+    assert transfer.fine_tune(model, 1, fit=train, before=0.8)
+    moved = {
+        name
+        for name, old in before.items()
+        if any((a != b).any() for a, b in zip(old, model.get_layer(name).get_weights(), strict=True))
+    }
+    assert moved == {"block5_conv3", "probabilities"}
+
+
+def test_fine_tuning_that_does_not_help_is_undone(capsys):
+    model = bases.build("tiny", (16, 16, 3), 2, weights="none")[0]
+    before = model.get_weights()
+    images, labels = marks(16, 4)
+
+    def train(model):
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.train_on_batch(images.astype(np.float32) / 255, labels)
+        return 0.8
+
+    assert not transfer.fine_tune(model, 2, fit=train, before=0.8)
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert not model.get_layer("block5_conv3").trainable and model.get_layer("probabilities").trainable
+    assert "undone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [0, -1, 3])
+def test_more_convolutions_than_there_are_cannot_be_fine_tuned(count):
+    model = bases.build("tiny", (16, 16, 3), 2, weights="none")[0]
+    with pytest.raises(UsageError, match=f"--fine-tune {count}: tiny has 2 convolution layers"):
+        transfer.unfreeze(model, count)
