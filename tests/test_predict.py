@@ -158,3 +158,12 @@ def test_prediction_loads_no_tensorflow(run, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["path,predicted,o,x,error", "a.png,x,0.000000,1.000000,", "[] 0"]
+
+
+def test_a_reader_that_goes_away_is_no_error(run, tmp_path):
+    for number in range(600):  # more than Python and the pipe hold back
+        red(tmp_path / "in" / f"{number}.png", 255)
+    command = f"{sys.executable} -m ox_classifier predict in --csv | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout == "path,predicted,o,x,error\n"
+    assert done.stderr == ""

@@ -64,7 +64,10 @@ def main() -> None:
     """Entry point of the `ox` script; a reader of our output that goes away (`| head`) is no error."""
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is said once, by us
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -27,6 +27,8 @@ def user_errors() -> Iterator[None]:
             raise
         say(f"ox: {error}")
         raise typer.Exit(error.exit_code) from None
+    except BrokenPipeError:
+        raise  # the reader of our output went away; `main` ends quietly
     except PermissionError as error:
         if os.environ.get("OX_DEBUG"):
             raise
