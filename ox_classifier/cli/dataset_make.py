@@ -1,0 +1,52 @@
+"""`ox dataset make`: draw O and X marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ox_classifier.cli.errors import user_errors
+from ox_classifier.progress import say
+
+SOURCES = "paint, memo, font, pen, marker, board, scan, bitmap"
+
+Out = Annotated[Path, typer.Argument(help="Folder to draw into; it must not hold anything yet.", show_default=False)]
+PerClass = Annotated[int, typer.Option(min=1, help="Images of each class (for training, where there are splits).")]
+Val = Annotated[int, typer.Option(min=0, help="Validation images of each class; any makes OUT/{train,val,test}/{o,x}.")]
+Test = Annotated[int, typer.Option(min=0, help="Test images of each class, in fonts, papers and hands of their own.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed, on the same fonts, draws the same bytes.")]
+Source = Annotated[
+    list[str] | None, typer.Option(help=f"Draw only this source; may be repeated: {SOURCES}.", show_default=False)
+]
+Fonts = Annotated[
+    list[Path] | None,
+    typer.Option(help="Folder of fonts; may be repeated [default: this machine's].", show_default=False),
+]
+Append = Annotated[bool, typer.Option("--append", help="Add to a folder that isn't empty, never over a file.")]
+
+
+def make(
+    out: Out,
+    per_class: PerClass = 1000,
+    val: Val = 0,
+    test: Test = 0,
+    seed: Seed = 0,
+    source: Source = None,
+    fonts: Fonts = None,
+    append: Append = False,
+) -> None:
+    """Draw O and X marks of many hands, pens, papers and cameras as OUT/{o,x}, with OUT/marks.csv saying what each is.
+
+    Example: ox dataset make marks --per-class 5000 --seed 1, then ox train --data marks
+    """
+    with user_errors():
+        from ox_classifier.data import marks
+
+        wanted, folders = tuple(source or ()), tuple(fonts or ())
+        count = marks.make(
+            out, per_class=per_class, val=val, test=test, seed=seed, source=wanted, font_folders=folders, append=append
+        )
+        say(f"drew {count:,} images; next: ox train --data {out}")
+        typer.echo(out)

@@ -1,0 +1,130 @@
+"""From a sheet to a photograph or a scan of it: perspective, light, lens, sensor, threshold."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ox_classifier.data.chance import Chance
+
+
+def photograph(scene: np.ndarray, side: int, chance: Chance, *, detail: float) -> np.ndarray:
+    """Photograph a square scene, float32 in [0, 1], into uint8 of shape (side, side, 3).
+
+    `detail` is the width of the finest stroke in pixels: no blur is so strong that it disappears.
+    """
+    picture = _view(scene, side, chance)
+    if chance.happens(0.3):
+        picture = _folded(picture, chance)
+    picture = np.clip(picture, 0, 1) * _light(side, chance)
+    if chance.happens(0.15):
+        picture = _glare(picture, chance)
+    picture = _lens(picture, chance, detail)
+    return _sensor(picture, chance)
+
+
+def _view(scene: np.ndarray, side: int, chance: Chance) -> np.ndarray:
+    """Look at the middle of the scene from a little aside."""
+    size = len(scene)
+    margin = (size - side) / 2
+    corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
+    skew = margin * 0.9 if chance.happens(0.7) else 0.0
+    seen = corners + margin + (chance.rng.uniform(-1, 1, (4, 2)) * skew).astype(np.float32)
+    return cv2.warpPerspective(
+        scene, cv2.getPerspectiveTransform(seen.astype(np.float32), corners), (side, side), flags=cv2.INTER_LINEAR
+    )
+
+
+def _light(side: int, chance: Chance) -> np.ndarray:
+    """Exposure, colour cast, a gradient, soft clouds of shade and the edge of a shadow, as a factor."""
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side - 0.5
+    angle = chance.between(0, 6.3)
+    light = 1 + (x * np.cos(angle) + y * np.sin(angle)) * chance.between(0, 0.5) * chance.happens(0.7)
+    if chance.happens(0.4):
+        clouds = cv2.resize(
+            chance.rng.standard_normal((3, 3), dtype=np.float32), (side, side), interpolation=cv2.INTER_CUBIC
+        )
+        light = light * (1 + chance.between(0.02, 0.18) * clouds)
+    if chance.happens(0.2):
+        angle, offset, soft = chance.between(0, 6.3), chance.between(-0.4, 0.4), chance.scale(0.01, 0.2)
+        edge = 1 / (1 + np.exp(-np.clip((x * np.cos(angle) + y * np.sin(angle) - offset) / soft, -30, 30)))
+        light = light * (1 - chance.between(0.15, 0.5) * edge)
+    exposure = chance.between(0.42, 0.75) if chance.happens(0.4) else chance.between(0.7, 1.1)
+    cast = 1 + chance.rng.uniform(-0.14, 0.1, 3) * chance.happens(0.6)
+    return (np.clip(light, 0.15, 1.6)[:, :, None] * (exposure * cast)).astype(np.float32)
+
+
+def _folded(picture: np.ndarray, chance: Chance) -> np.ndarray:
+    """A crease: brighter on one side, darker on the other."""
+    side = len(picture)
+    y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side - 0.5
+    for _ in range(chance.count(1, 2)):
+        angle, offset = chance.between(0, 6.3), chance.between(-0.45, 0.45)
+        far = (x * np.cos(angle) + y * np.sin(angle) - offset) / chance.scale(0.006, 0.05)
+        picture = picture * (1 + chance.between(0.02, 0.12) * (far * np.exp(-(far**2)))[:, :, None])
+        picture = picture * (1 + chance.between(-0.06, 0.06) * (far > 0)[:, :, None])
+    return picture.astype(np.float32)
+
+
+def _glare(picture: np.ndarray, chance: Chance) -> np.ndarray:
+    """A lamp or a window mirrored in the surface, seldom over the middle."""
+    side = len(picture)
+    spot = np.zeros((side, side), np.float32)
+    angle, away = chance.between(0, 6.3), chance.between(0.28, 0.6)
+    centre = ((0.5 + away * np.cos(angle)) * side, (0.5 + away * np.sin(angle)) * side)
+    box = cv2.boxPoints(
+        (centre, (chance.between(0.05, 0.3) * side, chance.between(0.05, 0.4) * side), chance.between(0, 180))
+    )
+    cv2.fillConvexPoly(spot, box.astype(np.int32), 1.0)
+    spot = cv2.GaussianBlur(spot, (0, 0), chance.between(0.5, 6)) * chance.between(0.2, 0.7)
+    return picture * (1 - spot[:, :, None]) + spot[:, :, None]
+
+
+def _lens(picture: np.ndarray, chance: Chance, detail: float) -> np.ndarray:
+    kind = chance.pick({"sharp": 50, "soft": 35, "blurred": 10, "moved": 8})
+    if kind == "soft":
+        return cv2.GaussianBlur(picture, (0, 0), chance.between(0.4, 1.2))
+    if kind == "blurred":
+        return cv2.GaussianBlur(picture, (0, 0), chance.between(0.8, min(0.5 + detail * 0.6, 3.0)))
+    if kind == "moved":
+        length = chance.count(3, 4 + min(int(detail), 4))
+        kernel = np.zeros((length, length), np.float32)
+        angle, half = chance.between(0, np.pi), length / 2
+        ends = [(int(half + half * s * np.cos(angle)), int(half + half * s * np.sin(angle))) for s in (-1, 1)]
+        cv2.line(kernel, *ends, 1.0)
+        return cv2.filter2D(picture, -1, kernel / max(float(kernel.sum()), 1.0))
+    return picture
+
+
+def _sensor(picture: np.ndarray, chance: Chance) -> np.ndarray:
+    """Tone curve, saturation and noise; at times the camera's own attempt to brighten or to go grey."""
+    if chance.happens(0.5):
+        picture = np.clip(picture, 0, 1) ** chance.scale(0.65, 1.5)
+    if chance.happens(0.35):
+        grey = picture.mean(axis=2, keepdims=True)
+        picture = grey + (picture - grey) * (0.0 if chance.happens(0.4) else chance.between(0.2, 1.6))
+    if chance.happens(0.25):
+        low, high = np.percentile(picture[::3, ::3], (1, 99))
+        picture = (picture - low) / max(float(high - low), 0.2) * chance.between(0.8, 1.0)
+    if chance.happens(0.6):
+        sigma = chance.scale(0.003, 0.05)
+        noise = chance.rng.standard_normal(picture.shape, dtype=np.float32) * sigma
+        picture = picture + (cv2.blur(noise, (2, 2)) if chance.happens(0.5) else noise)
+    return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def threshold(grey: np.ndarray, chance: Chance) -> np.ndarray:
+    """Turn a grey picture (dark ink, float32 in [0, 1]) into black and white the way scanners and scripts do."""
+    bytes_ = np.clip(grey * 255, 0, 255).astype(np.uint8)
+    if chance.happens(0.5):
+        level = float(np.median(bytes_)) * chance.between(0.6, 0.88)
+        white = bytes_ > level
+    else:
+        block = max(3, int(len(grey) * chance.between(0.15, 0.5))) | 1
+        white = (
+            cv2.adaptiveThreshold(
+                bytes_, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, block, chance.between(6, 18)
+            )
+            > 0
+        )
+    return white.astype(np.float32)

@@ -1,0 +1,113 @@
+"""How people draw an O: closed or open, once or thrice around, round, square, dropped or tailed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ox_classifier.data.chance import Chance
+from ox_classifier.data.strokes import POINTS, Hand, Stroke, curve
+
+
+def _ring(chance: Chance, *, turns: float = 1.0, drift: float = 0.0, power: float = 2.0, bumps: float = 0.06) -> Stroke:
+    """One stroke around a centre: `power` 2 is a circle, 4 nearly a square; `drift` is the gain of radius a turn."""
+    t = np.linspace(0, turns, max(12, int(POINTS * turns)))
+    start = chance.trait(-math.pi, math.pi) if chance.happens(0.4) else -math.pi / 2 + chance.trait(-0.9, 0.9)
+    angle = start + chance.pick((-1, 1)) * 2 * math.pi * t
+    radius = (np.abs(np.cos(angle)) ** power + np.abs(np.sin(angle)) ** power) ** (-1 / power)
+    for k in (2, 3, 4, 5):
+        radius = radius * (1 + chance.between(-bumps, bumps) * np.cos(k * angle + chance.between(0, 6.3)) * 2 / k)
+    radius = radius * (1 + drift * (t - turns / 2))
+    wander = 0.05 * max(turns - 1.05, 0) * chance.rng.standard_normal(2)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None] + t[:, None] * wander
+
+
+def _round(chance: Chance) -> list[Stroke]:
+    ring = _ring(
+        chance, turns=1 + chance.trait(-0.04, 0.12), drift=chance.trait(-0.1, 0.1), power=chance.trait(1.7, 2.6)
+    )
+    return [_hooked(ring, chance, inward=True) if chance.happens(0.25) else ring]
+
+
+def _open(chance: Chance) -> list[Stroke]:
+    ring = _ring(chance, turns=chance.trait(0.72, 0.97), drift=chance.trait(-0.3, 0.3), power=chance.trait(1.8, 2.6))
+    return [_hooked(ring, chance, inward=chance.happens(0.7)) if chance.happens(0.4) else ring]
+
+
+def _spiral(chance: Chance) -> list[Stroke]:
+    turns = chance.trait(1.1, 2.4)
+    return [_ring(chance, turns=turns, drift=chance.pick((-1, 1)) * chance.trait(0.1, 0.55) / turns, bumps=0.05)]
+
+
+def _retraced_ring(chance: Chance) -> list[Stroke]:
+    if chance.happens(0.5):
+        return [_ring(chance, turns=chance.trait(1.5, 3.3), drift=chance.trait(-0.06, 0.06), bumps=0.05)]
+    first, second = _ring(chance), _ring(chance)
+    return [first, second * chance.trait(0.82, 1.1) + chance.rng.standard_normal(2) * 0.06]
+
+
+def _square(chance: Chance) -> list[Stroke]:
+    return [_ring(chance, turns=chance.trait(0.93, 1.08), drift=chance.trait(-0.15, 0.15), power=chance.trait(2.6, 6))]
+
+
+def _drop(chance: Chance) -> list[Stroke]:
+    """Pointed at one end, as when an O is closed in a hurry."""
+    t = np.linspace(0, 1, POINTS)
+    angle = 2 * math.pi * t
+    sharp = chance.trait(0.3, 1.1)
+    ring = np.stack([np.sin(angle) * np.sin(angle / 2) ** sharp, -np.cos(angle)], axis=1)
+    turn = chance.pick((0, 0, 0, math.pi, math.pi / 2, -math.pi / 2)) + chance.trait(-0.5, 0.5)
+    ring = ring @ np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    return [ring + chance.trait(-0.12, 0.12) * np.outer(t, chance.rng.standard_normal(2))]
+
+
+def _two_arcs(chance: Chance) -> list[Stroke]:
+    """A left half and a right half that meet, miss or overlap."""
+    halves = []
+    for side in (-1, 1):
+        reach = math.pi / 2 + chance.trait(-0.22, 0.3)
+        angle = np.linspace(-reach, reach, POINTS // 2)
+        half = np.stack([side * np.cos(angle), np.sin(angle)], axis=1)
+        halves.append(half + np.array([side * chance.trait(-0.03, 0.08), chance.trait(-0.1, 0.1)]))
+    return halves
+
+
+def _tailed(chance: Chance) -> list[Stroke]:
+    """A ring whose pen came in from outside or left in a line: a sigma, a six, an alpha with short tails."""
+    ring = _ring(chance, turns=chance.trait(0.95, 1.15), drift=chance.trait(-0.12, 0.12))
+    ring = _hooked(ring, chance, inward=False)
+    return [_hooked(ring[::-1], chance, inward=False)] if chance.happens(0.35) else [ring]
+
+
+def _corners(chance: Chance) -> list[Stroke]:
+    """A ring of a few nearly straight sides."""
+    sides = chance.count(5, 9)
+    ring = _ring(chance, turns=chance.trait(0.96, 1.06), bumps=0.1)
+    corners = ring[np.linspace(0, len(ring) - 1, sides + 1).astype(int)]
+    return [curve(corners, tension=chance.between(0.0, 0.6))]
+
+
+def _hooked(stroke: Stroke, chance: Chance, *, inward: bool) -> Stroke:
+    """Let the end of a ring run on: inwards as a short hook, outwards as a tail."""
+    way = stroke[-1] - stroke[-4]
+    way = way / max(float(np.hypot(*way)), 1e-9)
+    inside = -stroke[-1] / max(float(np.hypot(*stroke[-1])), 1e-9)
+    turn = chance.trait(0.4, 1.6) if inward else chance.trait(-1.2, 0.1)
+    target = way * math.cos(turn) + inside * math.sin(turn)
+    length = chance.trait(0.12, 0.6) if inward else chance.trait(0.15, 1.0)
+    t = np.linspace(0, 1, 16)[1:, None]
+    return np.concatenate([stroke, stroke[-1] + length * (way * t * (1 - t) + target * t * t)])
+
+
+HANDS: dict[str, tuple[float, Hand]] = {
+    "round": (30, _round),
+    "open": (16, _open),
+    "spiral": (8, _spiral),
+    "retraced": (9, _retraced_ring),
+    "square": (7, _square),
+    "drop": (7, _drop),
+    "two-arcs": (5, _two_arcs),
+    "tailed": (10, _tailed),
+    "corners": (8, _corners),
+}
