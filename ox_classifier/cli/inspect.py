@@ -1,0 +1,27 @@
+"""`ox inspect`: a run → its inspect folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ox_classifier.cli.errors import user_errors
+
+
+def inspect(
+    run: Annotated[str | None, typer.Argument(help="Name or path of a run [default: the latest].")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="Image to look at; repeat for several.")] = None,
+) -> None:
+    """Show a network's layers, its kernels before and after training, and what it makes of images.
+
+    Example: ox inspect cnn-dense-1 --image boot.png
+    """
+    with user_errors():
+        from ox_classifier import inspection, runs
+        from ox_classifier.networks.inside import layer_text
+
+        page, rows = inspection.write(runs.find(run), image or ())
+        typer.echo(layer_text(rows))
+        typer.echo(page)
