@@ -22,6 +22,7 @@ class Architecture:
     learning_rate: float = 1e-3
     dropout: float | None = None
     epochs: int = 50
+    monitor: str = "val_accuracy"
     augmentation: dict = field(default_factory=dict)
     frozen: bool = False
     views: int = 1
@@ -29,7 +30,7 @@ class Architecture:
 
 ARCHITECTURES = {
     "lenet": Architecture(
-        "LeNet-style CNN of the O/X exercise", 150, "rgb", epochs=12, augmentation=FLIPS | FAR | HANDS
+        "LeNet-style CNN of the O/X exercise", 150, "rgb", epochs=25, augmentation=FLIPS | FAR | HANDS
     ),
     "vgg16": Architecture("frozen VGG16 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True),
     "mobilenetv2": Architecture(
@@ -41,9 +42,9 @@ ARCHITECTURES = {
     "resnet50v2": Architecture(
         "frozen ResNet50V2 with a new head", 224, "rgb", augmentation=FLIPS | SHIFTS, frozen=True
     ),
-    "mlp1": Architecture("one hidden layer"),
-    "mlp": Architecture("two hidden layers"),
-    "cnn": Architecture("two convolutions"),
-    "cnn-dense": Architecture("two convolutions, a hidden layer and Dropout"),
-    "cnn-dropout": Architecture("two convolutions and Dropout twice"),
+    "mlp1": Architecture("one hidden layer", monitor="val_loss"),
+    "mlp": Architecture("two hidden layers", monitor="val_loss"),
+    "cnn": Architecture("two convolutions", monitor="val_loss"),
+    "cnn-dense": Architecture("two convolutions, a hidden layer and Dropout", monitor="val_loss"),
+    "cnn-dropout": Architecture("two convolutions and Dropout twice", monitor="val_loss"),
 }

@@ -28,9 +28,7 @@ def train(
     color: Annotated[str | None, Option(help=f"rgb or grayscale {OWN}.")] = None,
     learning_rate: Annotated[float | None, Option(help=f"Adam's first learning rate {OWN}.")] = None,
     dropout: Annotated[float | None, Option(help=f"Dropout rate {OWN}.")] = None,
-    monitor: Annotated[
-        str, Option(help="Figure that decides: val_accuracy, val_loss, accuracy or loss.")
-    ] = "val_accuracy",
+    monitor: Annotated[str | None, Option(help=f"Figure to watch: [val_]accuracy or [val_]loss {OWN}.")] = None,
     augment: Annotated[bool | None, Option(help=f"Vary the training images {OWN}.")] = None,
     horizontal_flip: Annotated[bool | None, Option(help=f"Mirror left and right {OWN}.")] = None,
     vertical_flip: Annotated[bool | None, Option(help=f"Mirror top and bottom {OWN}.")] = None,
@@ -99,7 +97,7 @@ def train(
             batch_size=batch_size,
             learning_rate=learning_rate or network.learning_rate,
             dropout=dropout if dropout is not None else network.dropout,
-            monitor=monitor,
+            monitor=monitor or network.monitor,
             seed=seed,
             augmentation=varied,
             balance=balance == "auto",
