@@ -21,7 +21,7 @@ demo: .venv/.installed
 	@echo "The report is in $$($(BIN)/ox report)"
 
 bench: .venv/.dev
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

@@ -20,7 +20,7 @@ ROOT = typer.main.get_command(app)
 def commands(text: str) -> list[str]:
     """Lines of code blocks that call ox, without prompt, redirection and comment."""
     blocks = re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL)
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [re.split(r" [>|#]|\s&& ", line)[0].strip() for line in lines if line.startswith("ox ")]
 
 

@@ -21,10 +21,12 @@ from ox_classifier.data import images
 from ox_classifier.data.folders import images_below
 from ox_classifier.errors import OxError, UsageError
 from ox_classifier.progress import say, track
-from ox_classifier.report import figures
+from ox_classifier.report import figures as drawing
+from tests.conftest import REAL
 
 RESAMPLES = 10_000
 WORST = 48
+LIMITS = {"lenet": ">=0.97", "vgg16": ">=0.99"}  # macro accuracy after training on the bundled dataset
 THUMBNAIL = images.PixelRule(160, 160)
 
 
@@ -39,6 +41,23 @@ class Answer(NamedTuple):
     @property
     def right(self) -> bool:
         return int(self.probabilities.argmax()) == self.truth
+
+
+def figures() -> list[tuple[str, str, str, float, str]]:
+    """(figure, measured, reference, ratio, limit) of the latest run of each network in runs/, trained before."""
+    if not REAL.is_dir():
+        say(f"real marks left out: {REAL} is not here")
+        return []
+    rows = []
+    for arch, limit in LIMITS.items():
+        trained = sorted(runs.ROOT.glob(f"{arch}-*/model.onnx"), key=lambda path: path.stat().st_mtime_ns)
+        if not trained:
+            say(f"real marks left out for {arch}: train it first with ox train --arch {arch}")
+            continue
+        counts = by_source(answers(Classifier(runs.find(trained[-1].parent)), REAL))
+        mean = macro([right / total for right, total in counts.values()])[0]
+        rows.append((f"macro accuracy on real marks, {trained[-1].parent.name}", f"{mean:.4f}", "1", mean, limit))
+    return rows
 
 
 def answers(classifier: Classifier, folder: Path) -> list[Answer]:
@@ -103,7 +122,7 @@ def picture(found: Sequence[Answer], classes: Sequence[str], *, title: str):
     """The wrongly read images, least probable truth first, as the report's own grid."""
     wrong = sorted((answer for answer in found if not answer.right), key=lambda a: a.probabilities[a.truth])
     shown = [
-        figures.Mistake(
+        drawing.Mistake(
             images.read(answer.path, THUMBNAIL),
             f"{answer.source}/{answer.path.name}",
             classes[answer.truth],
@@ -112,7 +131,7 @@ def picture(found: Sequence[Answer], classes: Sequence[str], *, title: str):
         )
         for answer in wrong[:WORST]
     ]
-    return figures.mistakes(shown, title=title, total=len(wrong))
+    return drawing.mistakes(shown, title=title, total=len(wrong))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
