@@ -131,7 +131,8 @@ def curves(history: dict[str, np.ndarray], *, title: str, best_epoch: int) -> Fi
     epochs = history["epoch"]
     rates = history["learning_rate"]
     drops = [(epochs[i], rates[i]) for i in range(1, len(rates)) if rates[i] < rates[i - 1]]
-    for axes, figure_name in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+    corners = {"accuracy": "lower", "loss": "upper"}  # where curves that learn leave room for the legend
+    for axes, (figure_name, where) in zip(figure.subplots(1, 2), corners.items(), strict=True):
         axes.plot(epochs, history[figure_name], color=BLUE, marker="o", markersize=3.2, label="training")
         axes.plot(epochs, history[f"val_{figure_name}"], color=ORANGE, marker="o", markersize=3.2, label="validation")
         for number, (epoch, _) in enumerate(drops):
@@ -146,7 +147,7 @@ def curves(history: dict[str, np.ndarray], *, title: str, best_epoch: int) -> Fi
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlim(epochs[0] - 0.6, epochs[-1] + 0.6)
         axes.grid(color=LINE, linewidth=0.6)
-        axes.legend(fontsize=8.5, frameon=True, framealpha=0.9, edgecolor=LINE)
+        axes.legend(loc=f"{where} right", fontsize=8.5, frameon=True, framealpha=0.9, edgecolor=LINE)
         sns.despine(ax=axes)
     figure.suptitle(title, fontsize=11.5, color=INK)
     return figure
