@@ -23,7 +23,9 @@ NO_DIAGRAM = (
     "No diagram: it needs Graphviz (its program dot) and pydot, "
     "which pip install 'ox-classifier[diagram]' and your system's package graphviz bring."
 )
+MADE_AGAIN = "What training did to the weights. Those before training are made again from the run's seed."
 UNFOLDED = 3  # layers whose feature maps are shown at once; VGG16 has 13
+TALL = 12  # layers whose diagram still fits a page
 
 
 def write(run: Run, images: Sequence[Path] = ()) -> tuple[Path, list[inside.LayerRow]]:
@@ -78,13 +80,18 @@ def _layers(model: keras.Model, rows: list[inside.LayerRow], folder: Path) -> Ch
 
     drawn = folder / "diagram.png"
     keras.utils.plot_model(model, drawn, show_shapes=True, show_layer_names=True, dpi=80)
-    return Chapter("Layers", [sentence], table, [Picture(drawn, "diagram of the layers with their shapes", "drawn")])
+    pictures = [Picture(drawn, "diagram of the layers with their shapes", "drawn")]
+    tall = len(rows) > TALL
+    return Chapter(
+        "Layers", [sentence], table, () if tall else pictures, [Section("Diagram", more=pictures)] if tall else ()
+    )
 
 
 def _kernels(run: Run, model: keras.Model, folder: Path) -> Chapter:
     # A frozen convolution is what it was: nothing to make again, and no ImageNet weights to look for.
     kept = inside.convolutions_frozen(model) and not run.config.get("fine_tune")
     before = model if kept else untrained(run)
+    told = "The base is frozen: training left its weights as they came." if kept else MADE_AGAIN
     sections = []
     for kernels in track(inside.kernels(model, before), label="drawing kernels"):
         name = kernels.layer
@@ -101,11 +108,7 @@ def _kernels(run: Run, model: keras.Model, folder: Path) -> Chapter:
             _save(picture, folder / f"kernels_{name}.png", f"the kernels of {name}"),
         ]
         sections.append(Section(name, [sentence, kernels.note] if kernels.note else [sentence], pictures))
-    return Chapter(
-        "Kernels",
-        ["What training did to the weights. Those before training are made again from the run's seed."],
-        sections=sections,
-    )
+    return Chapter("Kernels", [told], sections=sections)
 
 
 def _images(run: Run, model: keras.Model, images: Sequence[Path], pixels: list, folder: Path) -> Chapter:

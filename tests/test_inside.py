@@ -72,6 +72,14 @@ def test_kernels_before_and_after():
     np.testing.assert_array_equal(found[0].before, before.get_layer("conv1").kernel.numpy())
 
 
+def test_a_depthwise_kernel_is_shown_as_filters_of_one_channel_each():
+    pixels = keras.Input((5, 5, 3))
+    model = keras.Model(pixels, layers.Flatten()(layers.DepthwiseConv2D(3, name="deep")(pixels)))
+    (found,) = kernels(model, model)
+    assert found.after.shape == (3, 3, 1, 3)
+    np.testing.assert_array_equal(found.after[:, :, 0, 2], model.get_layer("deep").kernel.numpy()[:, :, 2, 0])
+
+
 def test_a_network_without_convolution_shows_its_first_dense_layer():
     model = mlp((5, 4, 3), 2)
     (found,) = kernels(model, model)
@@ -183,7 +191,10 @@ def test_vgg16_with_its_frozen_base_is_looked_into_like_the_rest():
     maps = feature_maps(model, images)
     assert list(maps) == [f"block{b}_conv{c}" for b, n in enumerate((2, 2, 3, 3, 3), 1) for c in range(1, n + 1)]
     assert maps["block5_conv3"].shape == (1, 2, 2, 512)  # 32 → 16 → 8 → 4 → 2
-    assert [k.layer for k in kernels(model, model)] == list(maps)
+    found = kernels(model, model)
+    assert [k.layer for k in found] == list(maps)
+    first = model.get_layer("block1_conv1").kernel.numpy()
+    np.testing.assert_array_equal(found[0].after, first[:, :, ::-1])  # VGG16 takes blue first, we show red first
     found = grad_cam(model, images)
     assert (found.layer, found.maps.shape) == ("block5_conv3", (1, 2, 2))
     assert found.predicted[0] == model(images).numpy().argmax()

@@ -58,7 +58,7 @@ def test_kernels_of_gray_images_are_squares_on_one_scale_around_zero():
     assert sheet.shape == (2 * 12 + gap, 8 * 14 - gap)
     y, x = np.nonzero(sheet.filled(0))
     assert (y.min(), y.max(), x.min(), x.max()) == (0, zoom - 1, 14 + 2 * zoom, 14 + 3 * zoom - 1)
-    assert axes.get_title() == "conv1: all 10 filters, 3x3 each"
+    assert axes.figure.get_suptitle() == "conv1: all 10 filters, 3x3 each"
 
 
 def test_kernels_of_colour_images_are_in_colour():
@@ -69,7 +69,7 @@ def test_kernels_of_colour_images_are_in_colour():
     assert sheet.shape[-1] == 3
     np.testing.assert_allclose(sheet[0, 0], [1, 0.5, 0])
     np.testing.assert_allclose(sheet[0, 14], 0.5)  # the next filter is zero: gray
-    assert "first 32 of 40 filters" in axes.get_title()
+    assert "first 32 of 40 filters" in axes.figure.get_suptitle()
 
 
 def test_deeper_kernels_have_a_column_a_filter_and_a_row_a_channel():
@@ -78,7 +78,10 @@ def test_deeper_kernels_have_a_column_a_filter_and_a_row_a_channel():
     sheet = axes.images[0].get_array()
     assert sheet.shape == (8 * 14 - 2, 16 * 14 - 2)
     assert sheet[14 * 3, 14 * 5] == pytest.approx(kernel[0, 0, 3, 5])
-    assert axes.get_title() == "conv2: first 16 of 30 filters (columns), first 8 of 20 channels in (rows), 3x3 each"
+    assert (
+        axes.figure.get_suptitle()
+        == "conv2: first 16 of 30 filters (columns), first 8 of 20 channels in (rows), 3x3 each"
+    )
 
 
 def test_feature_maps_share_one_scale_that_ignores_a_few_bright_values():
@@ -89,7 +92,7 @@ def test_feature_maps_share_one_scale_that_ignores_a_few_bright_values():
     assert image.get_clim()[0] == 0 and image.get_clim()[1] < 2
     sheet = image.get_array()
     np.testing.assert_allclose(sheet[:14, 32:46], maps[:, :, 2])  # the third of the first row: 2 x (14 + 2)
-    assert axes.get_title() == "conv2: first 32 of 40 feature maps, 14x14 each"
+    assert axes.figure.get_suptitle() == "conv2: first 32 of 40 feature maps, 14x14 each"
 
 
 def test_a_dead_layer_is_drawn():

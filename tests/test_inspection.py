@@ -90,8 +90,9 @@ def test_frozen_layers_are_said_to_be_frozen_and_not_made_again(tmp_path, image,
     text = inspection.write(run, [image])[0].read_text()
     assert text.count("; the layer is frozen and has not changed.") == 2
     # 10 x (6 x 6 x 64 + 1) and 320 + 18,496
+    assert "training left its weights as they came" in text and inspection.MADE_AGAIN not in text
     assert "23,050 trained, 18,816 frozen" in text
-    assert text.index("more layers") < text.index("feature maps of conv2")
+    assert text.index("more pictures") < text.index("feature maps of conv2")
 
 
 @pytest.mark.parametrize("arch", ["lenet", "mlp1", "cnn-dense"])

@@ -19,9 +19,13 @@ def inspect(
     Example: ox inspect cnn-dense-1 --image boot.png
     """
     with user_errors():
-        from ox_classifier import inspection, runs
+        from ox_classifier import devices, runs
+
+        found = runs.find(run)
+        devices.quiet_tensorflow()
+        from ox_classifier import inspection
         from ox_classifier.networks.inside import layer_text
 
-        page, rows = inspection.write(runs.find(run), image or ())
+        page, rows = inspection.write(found, image or ())
         typer.echo(layer_text(rows))
         typer.echo(page)

@@ -72,11 +72,14 @@ def layer_text(rows: list[LayerRow]) -> str:
 def kernels(model: keras.Model, before: keras.Model) -> list[Kernels]:
     """The kernels of every convolution of `model` beside those of `before`, the same network untrained.
 
-    A network without convolution shows its first dense layer instead, each unit's weights laid out as an image.
+    Those of a first layer stand in the order red, green, blue, whatever order the network has them in. A network
+    without convolution shows its first dense layer instead, each unit's weights laid out as an image.
     """
-    found = [
-        Kernels(layer.name, _kernel(before.get_layer(layer.name)), _kernel(layer)) for layer in _convolutions(model)
-    ]
+    found = []
+    for layer in _convolutions(model):
+        order = _channel_order(model, layer)
+        both = (_kernel(source.get_layer(layer.name))[:, :, order] for source in (before, model))
+        found.append(Kernels(layer.name, *both))
     return found or _dense_as_kernels(model, before)
 
 
@@ -105,7 +108,24 @@ def _convolutions(model: keras.Model) -> list[keras.Layer]:
 
 
 def _kernel(layer: keras.Layer) -> np.ndarray:
-    return layer.kernel.numpy()
+    kernel = layer.kernel.numpy()
+    # a depthwise kernel has one filter for each channel: as filters that each look at one channel
+    return np.swapaxes(kernel, 2, 3) if isinstance(layer, keras.layers.DepthwiseConv2D) else kernel
+
+
+def _channel_order(model: keras.Model, layer: keras.Layer) -> np.ndarray:
+    """Which channel of `layer`'s kernels looks at red, green and blue, found by showing it these: VGG16 takes BGR.
+
+    A layer of other than three channels keeps its order.
+    """
+    channels = _kernel(layer).shape[2]
+    if channels != 3 or model.input_shape[-1] != 3:
+        return np.arange(channels)
+    colours = np.zeros((4, *model.input_shape[1:]), np.float32)
+    for colour in range(3):
+        colours[1 + colour, ..., colour] = 1
+    seen = keras.ops.convert_to_numpy(keras.Model(model.input, layer.input)(colours, training=False))
+    return np.abs(seen[1:] - seen[0]).sum(axis=(1, 2)).argmax(axis=1)
 
 
 def _dense_as_kernels(model: keras.Model, before: keras.Model) -> list[Kernels]:

@@ -123,7 +123,7 @@ def _sheet(
         scale = figure.colorbar(shades, ax=axes, shrink=0.9, aspect=18, pad=0.015)
         scale.outline.set_visible(False)
         scale.ax.yaxis.set_major_locator(MaxNLocator(5))
-    axes.set_title(title, fontsize=11, color=INK)
+    figure.suptitle(title, fontsize=11 if len(title) < 60 else 9, color=INK)
     return figure
 
 

@@ -20,7 +20,7 @@ nav a { margin-right: 1.1rem; color: #2f6fb0; }
 .wide { overflow-x: auto; }
 .wide img { display: block; width: 100%; max-width: 48rem; margin: .8rem 0; }
 .wide img.small { max-width: 34rem; }
-.wide img.drawn { width: auto; max-width: 100%; max-height: 52rem; }
+.wide img.drawn { width: auto; max-width: 100%; }
 table { border-collapse: collapse; font-size: .93rem; }
 th { text-align: left; color: #6b7480; font-weight: 500; }
 th, td { padding: .28rem 1.1rem .28rem 0; border-bottom: 1px solid #edf0f2; white-space: nowrap; }
@@ -70,7 +70,7 @@ def html(title: str, sentences: Sequence[str], chapters: Sequence[Chapter]) -> s
             parts += [f"<h3>{escape(section.heading)}</h3>", *_paragraphs(section.sentences)]
             parts += map(_picture, section.pictures)
             if section.more:
-                parts += ["<details><summary>more layers</summary>", *map(_picture, section.more), "</details>"]
+                parts += ["<details><summary>more pictures</summary>", *map(_picture, section.more), "</details>"]
     body = "\n".join(part for part in parts if part)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
