@@ -27,6 +27,7 @@ from ox_classifier.report.metrics import accuracy_text
 
 PARITY_LIMIT = 1e-4
 FINE_TUNE_EPOCHS = 5
+FINE_TUNE_BATCH = 32  # a whole base in training takes some 100 MB an image
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Recipe:
     monitor: str = "val_accuracy"
     seed: int = 0
     augmentation: dict = field(default_factory=dict)  # settings of ImageDataGenerator; empty: none
+    average: bool = False  # keep the moving average of the weights
     balance: bool = True  # weigh the classes where they differ by more than 1:1.5
     weights: str | None = None  # of a frozen base, as are the next two
     views: int | None = None
@@ -156,7 +158,7 @@ class Transfer:
 
 def batches(recipe: Recipe, material: Material) -> tuple[Batches, Batches]:
     """Augmented training pixels and plain validation pixels."""
-    size = recipe.batch_size
+    size = min(recipe.batch_size, FINE_TUNE_BATCH) if recipe.fine_tune else recipe.batch_size
     pixels = {split: material.pixels[material.part(split)] for split in ("train", "val")}
     return (
         recipe.generator().flow(pixels["train"], material.labels("train"), batch_size=size, seed=recipe.seed),
@@ -185,6 +187,7 @@ def _fit(
         learning_rate=task.recipe.learning_rate * slower,
         monitor=task.recipe.monitor,
         class_weight=class_weights(task.recipe, task.material),
+        average=task.recipe.average,
         each_epoch=lambda rows: write_history(run, rows),
         history=history,
     )

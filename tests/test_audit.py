@@ -156,17 +156,17 @@ def decoded(monkeypatch) -> list:
 def test_cache_answers_the_second_time_and_gives_the_same(marks, cache, monkeypatch):
     paths = [image.path for image in folders.find(marks).images]
     seen = decoded(monkeypatch)
-    first = facts.gather(paths)
+    first = list(facts.gather(paths))
     assert sorted(seen) == sorted(path.name for path in paths)
-    assert facts.gather(paths) == first
+    assert list(facts.gather(paths)) == first
     assert len(seen) == len(paths)  # nothing decoded again
 
 
 def test_a_moved_folder_is_known_by_its_content(marks, cache, monkeypatch):
-    first = facts.gather([image.path for image in folders.find(marks).images])
+    first = list(facts.gather([image.path for image in folders.find(marks).images]))
     seen = decoded(monkeypatch)
     elsewhere = marks.rename(marks.parent / "elsewhere")
-    assert facts.gather([image.path for image in folders.find(elsewhere).images]) == first
+    assert list(facts.gather([image.path for image in folders.find(elsewhere).images])) == first
     assert seen == []
 
 
@@ -182,9 +182,9 @@ def test_the_entrys_own_time_tells_of_a_change(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(facts, "RACY_NS", -(10**18))  # so that nothing is too fresh
     path = tmp_path / "a.bmp"
     Image.new("L", (20, 20), 10).save(path)
-    assert round(facts.gather([path])[0].brightness) == 10
+    assert round(next(facts.gather([path])).brightness) == 10
     change_unseen(path)
-    assert round(facts.gather([path])[0].brightness) == 200
+    assert round(next(facts.gather([path])).brightness) == 200
 
 
 def test_a_file_seen_too_soon_after_its_change_is_compared_by_content(tmp_path, cache, monkeypatch):
@@ -192,20 +192,20 @@ def test_a_file_seen_too_soon_after_its_change_is_compared_by_content(tmp_path, 
     Image.new("L", (20, 20), 10).save(path)
     coarse = path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ctime_ns
     monkeypatch.setattr(facts, "_stamp", lambda _: coarse)  # a file system whose clock stands still
-    assert round(facts.gather([path])[0].brightness) == 10
+    assert round(next(facts.gather([path])).brightness) == 10
     change_unseen(path)
-    assert round(facts.gather([path])[0].brightness) == 200
+    assert round(next(facts.gather([path])).brightness) == 200
 
 
 def test_a_damaged_or_impossible_cache_is_no_obstacle(marks, tmp_path, monkeypatch, capsys):
     paths = [image.path for image in folders.find(marks).images]
-    good = facts.gather(paths)
+    good = list(facts.gather(paths))
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / facts.CACHE_FILE).write_bytes(b"no database at all" * 100)
-    assert facts.gather(paths, cache=broken) == good
+    assert list(facts.gather(paths, cache=broken)) == good
     (tmp_path / "file").write_text("in the way")
-    assert facts.gather(paths, cache=tmp_path / "file") == good
+    assert list(facts.gather(paths, cache=tmp_path / "file")) == good
     assert "set OX_CACHE to another folder" in capsys.readouterr().err
 
 

@@ -98,3 +98,34 @@ def test_a_loss_that_is_no_number_is_a_sentence(tmp_path):
 def test_an_unknown_monitor_is_refused_before_the_first_epoch(tmp_path):
     with pytest.raises(UsageError, match="--monitor 'f1'"):
         fitting.fit(network(), Batches(), Batches(), epochs=1, checkpoint=tmp_path / "m.keras", monitor="f1")
+
+
+def test_average_is_what_stock_keras_averages(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels, truth = rng.random((40, 3), np.float32), rng.integers(0, 2, (40, 1)).astype(np.float32)
+
+    class Slices(keras.utils.PyDataset):
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):
+            return pixels[index * 8 : index * 8 + 8], truth[index * 8 : index * 8 + 8]
+
+    def fresh():
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input((3,))
+        return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
+
+    stock, ours, plain = fresh(), fresh(), fresh()
+    stock.compile(keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.8), "binary_crossentropy")
+    stock.fit(Slices(), epochs=3, shuffle=False, verbose=0)  # leaves the average in the weights
+    options = {"epochs": 3, "learning_rate": 0.05, "monitor": "val_loss"}
+    history = fitting.fit(ours, Slices(), Slices(), checkpoint=tmp_path / "a.keras", average=True, **options)
+    fitting.fit(plain, Slices(), Slices(), checkpoint=tmp_path / "b.keras", **options)
+    assert history.best == 2  # the loss still falls, so the last epoch is kept
+    np.testing.assert_allclose(ours.get_weights()[0], stock.get_weights()[0], rtol=1e-5)
+    assert np.abs(plain.get_weights()[0] - stock.get_weights()[0]).max() > 1e-3
+    validated = -np.mean(np.log(np.where(truth == 1, p := ours.predict(pixels, verbose=0), 1 - p)))
+    assert history.best_row["val_loss"] == pytest.approx(validated, rel=1e-4)  # validated is what is kept
+    kept = keras.models.load_model(tmp_path / "a.keras", compile=False)
+    np.testing.assert_array_equal(kept.get_weights()[0], ours.get_weights()[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from ox_classifier.data import facts as facts_of_files
 from ox_classifier.data import findings, hashes
@@ -63,11 +64,17 @@ def check(listing: Listing, *, cache: Path | None = None) -> Audit:
 
 
 def _audit(listing: Listing, cache: Path | None, *, thorough: bool) -> Audit:
+    images, facts, bad = [], [], []
     measured = facts_of_files.gather([image.path for image in listing.images], cache=cache)
-    bad = tuple(fact for fact in measured if isinstance(fact, ImageError))
-    good = [(i, f) for i, f in zip(listing.images, measured, strict=True) if not isinstance(f, ImageError)]
-    images, facts = [image for image, _ in good], [fact for _, fact in good]
-    copies = Copies.of(images, hashes.near(facts_of_files.prints(facts)))
+    with TemporaryFile() as file:
+        prints = hashes.Prints(file)
+        for image, fact in zip(listing.images, measured, strict=True):
+            if isinstance(fact, ImageError):
+                bad.append(fact)
+            else:
+                images.append(image)
+                facts.append(fact.add_to(prints))
+        copies = Copies.of(images, hashes.near(prints))
     found = [*findings.leaks(copies), *findings.label_conflicts(copies), *findings.unreadable(bad)]
     if thorough and images:
         found += findings.duplicates(copies)
@@ -76,7 +83,7 @@ def _audit(listing: Listing, cache: Path | None, *, thorough: bool) -> Audit:
         found += findings.misread(images, facts)
         found += findings.outliers(images, facts)
     found.sort(key=lambda finding: findings.LEVELS.index(finding.level))
-    return Audit(listing, tuple(found), tuple(copies.together()), bad, _counts(images, facts, listing.classes))
+    return Audit(listing, tuple(found), tuple(copies.together()), tuple(bad), _counts(images, facts, listing.classes))
 
 
 def _counts(images: list[LabelledImage], facts: list[facts_of_files.Facts], classes: tuple[str, ...]) -> dict:

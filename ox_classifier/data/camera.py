@@ -8,12 +8,13 @@ import numpy as np
 from ox_classifier.data.chance import Chance
 
 
-def photograph(scene: np.ndarray, side: int, chance: Chance, *, detail: float) -> np.ndarray:
+def photograph(scene: np.ndarray, side: int, chance: Chance, *, detail: float, slack: float) -> np.ndarray:
     """Photograph a square scene, float32 in [0, 1], into uint8 of shape (side, side, 3).
 
-    `detail` is the width of the finest stroke in pixels: no blur is so strong that it disappears.
+    `detail` is the width of the finest stroke in pixels: no blur is so strong that it disappears;
+    `slack` is how many pixels the view's corners may move from where the scene's middle was drawn.
     """
-    picture = _view(scene, side, chance)
+    picture = _view(scene, side, chance, slack)
     if chance.happens(0.3):
         picture = _folded(picture, chance)
     picture = np.clip(picture, 0, 1) * _light(side, chance)
@@ -23,12 +24,12 @@ def photograph(scene: np.ndarray, side: int, chance: Chance, *, detail: float) -
     return _sensor(picture, chance)
 
 
-def _view(scene: np.ndarray, side: int, chance: Chance) -> np.ndarray:
+def _view(scene: np.ndarray, side: int, chance: Chance, slack: float) -> np.ndarray:
     """Look at the middle of the scene from a little aside."""
     size = len(scene)
     margin = (size - side) / 2
     corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
-    skew = margin * 0.9 if chance.happens(0.7) else 0.0
+    skew = min(margin * 0.9, slack) if chance.happens(0.7) else 0.0
     seen = corners + margin + (chance.rng.uniform(-1, 1, (4, 2)) * skew).astype(np.float32)
     return cv2.warpPerspective(
         scene, cv2.getPerspectiveTransform(seen.astype(np.float32), corners), (side, side), flags=cv2.INTER_LINEAR

@@ -36,8 +36,8 @@ def _curved(chance: Chance) -> list[Stroke]:
 
 
 def _uneven(chance: Chance) -> list[Stroke]:
-    """Crossed off-centre, arms of unequal length, at any angle from narrow to square; down to a y or a tick."""
-    crossing = np.array([chance.trait(-0.45, 0.45), chance.trait(-0.5, 0.5)])
+    """Crossed off-centre, even near the ends, arms of unequal length, at any angle; down to a y, a tick or a v."""
+    crossing = np.array([chance.trait(-0.45, 0.45), chance.trait(-0.65, 0.65)])
     strokes = []
     for lean in (1, -1):
         angle = lean * (math.pi / 4 + chance.trait(-0.5, 0.5))
@@ -114,7 +114,7 @@ def _retraced_cross(chance: Chance) -> list[Stroke]:
 def _ticked(chance: Chance) -> list[Stroke]:
     """Arms with serifs, ticks or hooks where the pen landed or left."""
     strokes = []
-    for stroke in _straight(chance):
+    for stroke in chance.pick((_straight, _curved, _uneven, _uneven))(chance):
         if chance.happens(0.8):
             way = stroke[-1] - stroke[0]
             angle = chance.pick((-1, 1)) * chance.trait(1.2, 2.7)

@@ -7,9 +7,10 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from hashlib import blake2b
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 from PIL import Image
@@ -49,6 +50,12 @@ class Facts:
     def size(self) -> tuple[int, int]:
         return self.width, self.height
 
+    def add_to(self, prints: hashes.Prints) -> Facts:
+        """Hand over what the search for copies reads; returns the rest, which is small."""
+        waves = np.frombuffer(self.waves, np.float16).reshape(hashes.SIDE, hashes.SIDE)
+        prints.add(waves, (self.red, self.green, self.blue), self.size, self.digest)
+        return replace(self, format=intern(self.format), mode=intern(self.mode), waves=b"")
+
     @property
     def brightness(self) -> float:
         """Mean grey level (the weights of Pillow's own conversion)."""
@@ -79,23 +86,15 @@ def measure(path: Path) -> Facts:
     )
 
 
-def prints(facts: Sequence[Facts]) -> hashes.Prints:
-    """The part of the facts that the search for copies reads."""
-    side = hashes.SIDE
-    waves = np.frombuffer(b"".join(f.waves for f in facts), np.float16).reshape(-1, side, side)
-    colors = np.array([(f.red, f.green, f.blue) for f in facts]).reshape(-1, 3)
-    return hashes.Prints(waves, colors, np.array([f.size for f in facts]).reshape(-1, 2), [f.digest for f in facts])
-
-
-def gather(paths: Sequence[Path], *, cache: Path | None = None) -> list[Facts | ImageError]:
+def gather(paths: Sequence[Path], *, cache: Path | None = None) -> Iterator[Facts | ImageError]:
     """The facts of every file, in the order of `paths`; where a file can't be read, the error instead.
 
     Files known to the cache (default: $OX_CACHE or ~/.cache/ox) by path, size and times are not opened; those whose
     times are new, or too fresh to be believed, are compared by content, and only unknown contents are decoded.
-    Memory holds some 1.5 kB an image and a few decoded pictures.
+    Memory holds a few hundred facts (1.5 kB each) and a few decoded pictures.
     """
     with _Cache(cache or caches.folder()) as known, ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(track(_gather(paths, known, pool), label="looking at images", total=len(paths)))
+        yield from track(_gather(paths, known, pool), label="looking at images", total=len(paths))
 
 
 def _gather(paths: Sequence[Path], known: _Cache, pool: ThreadPoolExecutor) -> Iterator[Facts | ImageError]:

@@ -11,6 +11,7 @@ from ox_classifier.data.chance import Chance
 from ox_classifier.data.strokes import Stroke, by_mouse, fit, shake
 
 HANDS = {"o": rings.HANDS, "x": crosses.HANDS}
+DENSE = ("joined", "cursive", "back-to-back", "spiral")  # lines run so close that a broad pen would fill the mark
 
 
 def draw(label: str, chance: Chance) -> tuple[list[Stroke], float]:
@@ -21,7 +22,8 @@ def draw(label: str, chance: Chance) -> tuple[list[Stroke], float]:
     ways = HANDS[label]
     hand = chance.pick({name: weight for name, (weight, _) in ways.items()})
     strokes = ways[hand][1](chance)
-    aspect = math.exp(chance.trait(-0.7, 0.55)) if chance.happens(0.45) else math.exp(chance.trait(-0.2, 0.2))
+    squeezed = chance.happens(0.45) and hand != "uneven"  # which chooses its own angle
+    aspect = math.exp(chance.trait(-0.9, 0.6) if squeezed else chance.trait(-0.2, 0.2))
     tilt = math.radians(_tilt(chance, hand))
     tremor = chance.trait(0.0, 0.012) if chance.happens(0.6) else chance.trait(0.01, 0.05)
     squeeze = np.array([aspect, 1.0]) / max(aspect, 1.0)
@@ -30,7 +32,7 @@ def draw(label: str, chance: Chance) -> tuple[list[Stroke], float]:
     if chance.happens(0.2):
         strokes = [by_mouse(stroke, chance) for stroke in strokes]
     chance.note(hand=hand, aspect=aspect, tilt=math.degrees(tilt), tremor=tremor)
-    return fit(strokes), 2 * float(squeeze.min())
+    return fit(strokes), (1.3 if hand in DENSE else 2.0) * float(squeeze.min())
 
 
 def _tilt(chance: Chance, hand: str) -> float:

@@ -6,14 +6,17 @@ cost little more than one; and the magnitudes, which no mirroring changes, sift 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 SIDE = 24  # frequencies kept each way
+LOW = 12  # of these kept in memory, for a first look at each candidate
 THUMB = 64  # pixels each way that they are taken from
 FLIPS = ("", "flipped left to right", "flipped top to bottom", "turned by half")
 
@@ -29,6 +32,7 @@ JPEG_SHARE = 0.25  # and never more than this share of the picture's own contras
 RESIZED_LIKENESS = 0.98  # correlation after resizing; copies 0.98 and more, different marks of one hand up to 0.955
 TINY_LIKENESS = 0.99  # where the smaller one has under 12 pixels, in which most marks look alike
 RESIZED_CONTRAST = 0.6  # how much of the contrast may go in a resize
+BLOCK = 1 << 20  # pairs looked at together, in 4 MB
 FLAT = 1.0  # grey levels of contrast under which a picture has nothing to compare
 
 _COSINES = np.cos(np.pi * (2 * np.arange(THUMB) + 1) * np.arange(SIDE)[:, None] / (2 * THUMB)) * np.sqrt(2 / THUMB)
@@ -45,14 +49,52 @@ class Near:
     flip: str = ""
 
 
-@dataclass(frozen=True)
 class Prints:
-    """What `near` compares, a row an image: float16 (n, SIDE, SIDE), mean colours (n, 3), pixels (n, 2), digests."""
+    """What `near` compares, added image by image: memory holds some 400 bytes each, the full prints lie in `file`."""
 
-    waves: np.ndarray
-    colors: np.ndarray
-    sizes: np.ndarray
-    digests: Sequence[bytes]
+    def __init__(self, file: BinaryIO):
+        self.digests: list[bytes] = []
+        self._low, self._numbers, self._file = bytearray(), array("f"), file
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    def add(self, waves: np.ndarray, color: Sequence[float], size: tuple[int, int], digest: bytes) -> None:
+        """The next image: its `waves` (kept as float16), mean red, green and blue, pixels and `digest`."""
+        waves = np.asarray(waves, np.float16)
+        self._file.write(waves.tobytes())  # always at its end: nothing is read before the last is added
+        self._low += waves[:LOW, :LOW].tobytes()
+        self._numbers.extend((*color, *size, _energy(waves[None])[0]))
+        self.digests.append(digest)
+
+    @property
+    def low(self) -> np.ndarray:
+        """A quarter of the frequencies of every image, float16 (n, LOW, LOW)."""
+        return np.frombuffer(self._low, np.float16).reshape(-1, LOW, LOW)
+
+    @property
+    def colors(self) -> np.ndarray:
+        return self._columns[:, :3]
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return self._columns[:, 3:5].astype(np.int32)
+
+    @property
+    def energy(self) -> np.ndarray:
+        return self._columns[:, 5]
+
+    def waves(self, rows: np.ndarray, side: int) -> np.ndarray:
+        """The lowest `side` x `side` frequencies of some images, float32 (rows, side, side), read back."""
+        parts, length = [], SIDE * SIDE * 2
+        for row in rows.tolist():
+            self._file.seek(row * length)
+            parts.append(self._file.read(length))
+        return np.frombuffer(b"".join(parts), np.float16).reshape(-1, SIDE, SIDE)[:, :side, :side].astype(np.float32)
+
+    @property
+    def _columns(self) -> np.ndarray:
+        return np.frombuffer(self._numbers, np.float32).reshape(-1, 6)
 
 
 def digest(image: Image.Image) -> bytes:
@@ -89,27 +131,26 @@ def near(prints: Prints) -> list[Near]:
     """
     first: dict[bytes, int] = {}
     pairs = [Near(first[key], i, exact=True) for i, key in enumerate(prints.digests) if first.setdefault(key, i) != i]
-    energy = _energy(prints.waves)
+    energy, low_energy = prints.energy, _energy(prints.low)
     rows = np.array([i for i in first.values() if energy[i] > FLAT**2], dtype=np.intp)
-    low = prints.waves[:, : SIDE // 2, : SIDE // 2].astype(np.float32)
-    low_energy = _energy(low)
     for a, b in _candidates(prints, rows):
         small = np.minimum(prints.sizes[a].min(axis=1), prints.sizes[b].min(axis=1)) < 40
         step = np.where(small, COLOR_STEP_SMALL, COLOR_STEP)
         same_color = (np.abs(prints.colors[a] - prints.colors[b]) <= step[:, None]).all(axis=1)
         a, b = a[same_color], b[same_color]
-        kept = ~_unlike(prints, low, low_energy, a, b)
+        kept = ~_unlike(prints, low_energy, a, b)
         pairs += _compare(prints, a[kept], b[kept])
     return sorted(pairs, key=lambda pair: (pair.a, pair.b))
 
 
-def _candidates(prints: Prints, rows: np.ndarray, block: int = 256) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _candidates(prints: Prints, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs alike in mean and in the magnitudes of the lowest frequencies, block by block."""
-    rows = rows[np.argsort(prints.waves[rows, 0, 0], kind="stable")]
-    means = prints.waves[rows, 0, 0].astype(np.float32)
-    low = np.abs(prints.waves[rows, :SIFT, :SIFT], dtype=np.float32).reshape(len(rows), SIFT * SIFT)[:, 1:]
-    norms = np.maximum(np.linalg.norm(low, axis=1), 1e-6)
-    unit = low / norms[:, None]
+    rows = rows[np.argsort(prints.low[rows, 0, 0], kind="stable")]
+    means = prints.low[rows, 0, 0].astype(np.float32)
+    unit = np.abs(prints.low[rows, :SIFT, :SIFT], dtype=np.float32).reshape(len(rows), SIFT * SIFT)[:, 1:]
+    norms = np.maximum(np.linalg.norm(unit, axis=1), 1e-6)
+    unit /= norms[:, None]
+    block = max(16, BLOCK // max(len(rows), 1))
     sizes = prints.sizes[rows]
     noise = _noise(sizes.min(axis=1)) ** 2
     alike = len(sizes) and (sizes == sizes[0]).all() and sizes[0].min() >= 40
@@ -140,7 +181,7 @@ def _compare(prints: Prints, a: np.ndarray, b: np.ndarray, block: int = 4096) ->
         (chosen,) = np.nonzero(reach == k)
         for start in range(0, len(chosen), block):
             part = chosen[start : start + block]
-            waves_a, waves_b = (prints.waves[rows[part], :k, :k].astype(np.float32) for rows in (a, b))
+            waves_a, waves_b = (prints.waves(rows[part], k) for rows in (a, b))
             flips = _agree(waves_a, waves_b, same_size[part], smaller[part])
             found += [
                 Near(int(a[p]), int(b[p]), exact=False, flip=FLIPS[flip])
@@ -150,9 +191,10 @@ def _compare(prints: Prints, a: np.ndarray, b: np.ndarray, block: int = 4096) ->
     return found
 
 
-def _unlike(prints: Prints, low: np.ndarray, energy: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _unlike(prints: Prints, energy: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Pairs of one size that differ too much in a quarter of the frequencies already; shape (pairs,)."""
-    residual = energy[a] + energy[b] - 2 * _dots(low[a], low[b]).max(axis=0)
+    low_a, low_b = (prints.low[rows].astype(np.float32) for rows in (a, b))
+    residual = energy[a] + energy[b] - 2 * _dots(low_a, low_b).max(axis=0)
     noise = _noise(prints.sizes[a].min(axis=1))
     return (prints.sizes[a] == prints.sizes[b]).all(axis=1) & (residual > noise**2 + 0.01)
 

@@ -27,7 +27,7 @@ LABELS = ("o", "x")
 SPLITS = ("", "train", "val", "test")
 LIST = "marks.csv"
 COLUMNS = ("path", "label", "split", "source", "width", "height", "parameters")
-TRIES, FAINT = 6, 0.055  # an image in which nothing stands out by this much (of 1) is drawn again
+TRIES, FAINT = 6, 0.07  # an image in which nothing stands out by this much (of 1) is drawn again
 CHUNK = 32  # images a worker draws between two reports
 GOLDEN = 0.6180339887498949
 

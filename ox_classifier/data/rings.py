@@ -31,7 +31,8 @@ def _round(chance: Chance) -> list[Stroke]:
 
 
 def _open(chance: Chance) -> list[Stroke]:
-    ring = _ring(chance, turns=chance.trait(0.72, 0.97), drift=chance.trait(-0.3, 0.3), power=chance.trait(1.8, 2.6))
+    # with more than a fifth left open it is a C
+    ring = _ring(chance, turns=chance.trait(0.8, 0.97), drift=chance.trait(-0.2, 0.2), power=chance.trait(1.8, 2.6))
     return [_hooked(ring, chance, inward=chance.happens(0.7)) if chance.happens(0.4) else ring]
 
 

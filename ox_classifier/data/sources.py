@@ -87,23 +87,19 @@ def _memo(label: str, chance: Chance, _: Sequence[fonts.Font]) -> Pixels:
 def _font(label: str, chance: Chance, found: Sequence[fonts.Font]) -> Pixels:
     side = chance.count(90, 200)
     cover = _printed(label, chance, side, found)
+    gaps = surroundings.gaps(np.argwhere(cover >= cover.max() / 2)[:, ::-1], side)
     if chance.happens(0.25):
         margin = chance.between(0.03, 0.12)
-        sheet = paper.lay(
-            chance, side, paper.PAPERS, surroundings.gaps(np.argwhere(cover >= cover.max() / 2)[:, ::-1], side)
-        )
+        sheet = paper.lay(chance, side, paper.PAPERS, gaps)
         tint = np.array(chance.pick(INKS), np.float32)
         scene = sheet * (1 - cover[:, :, None] * (1 - tint))
         pad = int(side * margin)
-        return camera.photograph(
-            cv2.copyMakeBorder(scene, pad, pad, pad, pad, cv2.BORDER_REFLECT), side, chance, detail=3.0
-        )
+        scene = cv2.copyMakeBorder(scene, pad, pad, pad, pad, cv2.BORDER_REFLECT)
+        return camera.photograph(scene, side, chance, detail=3.0, slack=float(gaps.min()) * side)
     ground, colour = _screen_colours(chance)
     if chance.happens(0.25):
         cover = (cover > 0.5).astype(np.float32)
-    around = surroundings.around(
-        chance, side, surroundings.gaps(np.argwhere(cover >= cover.max() / 2)[:, ::-1], side), often=0.2
-    )
+    around = surroundings.around(chance, side, gaps, often=0.2)
     if around:
         cover = np.maximum(cover, ink.cover(around, (side, side), ink.Pen(chance.scale(0.005, 0.03) * side), chance))
     return _bytes(_flat(cover, ground, colour))
@@ -163,7 +159,8 @@ def _photo(
         sheet = sheet + lines[:, :, None] * (other - sheet)
     stain = colour if solid else sheet * colour
     scene = sheet + inked[:, :, None] * (stain - sheet)
-    return camera.photograph(scene.astype(np.float32), side, chance, detail=tip.width)
+    slack = float(gaps.min()) * side  # what the mark's own place leaves in the picture stays in it
+    return camera.photograph(scene.astype(np.float32), side, chance, detail=tip.width, slack=slack)
 
 
 def _visible(chance: Chance, colours: Sequence, sheet: np.ndarray, opacity: float) -> np.ndarray:

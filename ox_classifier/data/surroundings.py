@@ -12,8 +12,8 @@ from ox_classifier.data.chance import Chance
 
 def place(chance: Chance, side: float) -> tuple[np.ndarray, float]:
     """Centre (x, y) and half-side in pixels: most marks fill the middle, some a corner, some are cut by the edge."""
-    size = chance.pick({"middling": 62, "small": 20, "large": 18})
-    half = chance.between(*{"middling": (0.25, 0.42), "small": (0.11, 0.25), "large": (0.42, 0.53)}[size]) * side
+    size = chance.pick({"middling": 64, "small": 17, "large": 19})
+    half = chance.between(*{"middling": (0.25, 0.42), "small": (0.12, 0.25), "large": (0.42, 0.53)}[size]) * side
     half = max(half, 4.0)  # in fewer pixels an O has no hole
     free = max(side / 2 - half * chance.between(0.9, 1.05), 0.02 * side)
     centre = (
@@ -45,11 +45,12 @@ def around(chance: Chance, side: float, gaps: np.ndarray, *, often: float) -> li
     kind = chance.pick({"grid": 6, "box": 2, "neighbour": 2, "both": 1})
     reach = np.clip(gaps * 0.85, 0.02, 0.22)  # lines keep to the outer fifth, where cell borders are
     if kind in ("grid", "both"):
-        tilt = math.radians(chance.between(-5, 5) if chance.happens(0.6) else chance.between(-35, 35))
+        tilt = math.radians(chance.between(-5, 5) if chance.happens(0.55) else chance.between(-45, 45))
+        corner = 0.15 * abs(math.sin(2 * tilt))  # a slanted line may cut off no more than a corner
         for quarter in range(4):
             if chance.happens(0.42):
                 strokes.append(
-                    _edge_line(chance, side, quarter * math.pi / 2 + tilt, chance.between(0, reach[quarter]))
+                    _edge_line(chance, side, quarter * math.pi / 2 + tilt, chance.between(-corner, reach[quarter]))
                 )
     if kind == "box":
         top, right, bottom, left = chance.rng.uniform(0, reach) * side

@@ -20,7 +20,7 @@ from ox_classifier.progress import say, track
 # what, beside the drawn numbers, decides the pixels of a view
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
 RELEASE_EVERY = 64  # images
-FORMAT = 1  # raise it when the same key would mean other pixels
+FORMAT = 2  # raise it when the same key would mean other pixels
 
 
 class Augmenter(Protocol):

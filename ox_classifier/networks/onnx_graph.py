@@ -148,10 +148,16 @@ def _take(graph: _Graph, operation: keras.Operation) -> None:
 
 
 def _rescaling(graph: _Graph, layer: layers.Rescaling) -> None:
-    if graph.first:
-        raise NotAChainError("rescaling only before the first convolution")
-    graph.node("Mul", np.asarray(layer.scale, dtype=np.float32))
-    graph.node("Add", np.asarray(layer.offset, dtype=np.float32))
+    scale, offset = (np.asarray(value, dtype=np.float32) for value in (layer.scale, layer.offset))
+    if graph.first and (scale.ndim or offset.ndim):
+        raise NotAChainError("rescaling of each channel only before the first convolution")
+    if scale.ndim or scale != 1:
+        graph.node("Mul", scale)
+    graph.node("Add", offset)
+
+
+def _sqrt(graph: _Graph, _operation: keras.Operation) -> None:
+    graph.node("Sqrt")
 
 
 def _standardization(graph: _Graph, layer: layers.LayerNormalization) -> None:
@@ -221,6 +227,7 @@ def _nothing(_graph: _Graph, _layer: keras.Layer) -> None:
 WRITERS: dict[str, Callable[[_Graph, keras.Operation], None]] = {
     "Take": _take,
     "Rescaling": _rescaling,
+    "Sqrt": _sqrt,
     "LayerNormalization": _standardization,
     "Conv2D": _convolution,
     "MaxPooling2D": _max_pooling,
