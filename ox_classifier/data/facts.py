@@ -54,7 +54,7 @@ class Facts:
         """Hand over what the search for copies reads; returns the rest, which is small."""
         waves = np.frombuffer(self.waves, np.float16).reshape(hashes.SIDE, hashes.SIDE)
         prints.add(waves, (self.red, self.green, self.blue), self.size, self.digest)
-        return replace(self, format=intern(self.format), mode=intern(self.mode), waves=b"")
+        return replace(self, format=intern(self.format), mode=intern(self.mode), digest=b"", waves=b"")
 
     @property
     def brightness(self) -> float:

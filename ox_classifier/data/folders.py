@@ -19,7 +19,7 @@ SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"
 LAYOUTS = "DATA/{train,val,test}/<class>/ or DATA/<class>/"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LabelledImage:
     """One file to learn from or be judged by. `split` is "train", "val", "test" or "" while undecided;
     files of one `group` (a writer, a sheet) must stay on one side of every split."""

@@ -32,7 +32,8 @@ JPEG_SHARE = 0.25  # and never more than this share of the picture's own contras
 RESIZED_LIKENESS = 0.98  # correlation after resizing; copies 0.98 and more, different marks of one hand up to 0.955
 TINY_LIKENESS = 0.99  # where the smaller one has under 12 pixels, in which most marks look alike
 RESIZED_CONTRAST = 0.6  # how much of the contrast may go in a resize
-BLOCK = 1 << 20  # pairs looked at together, in 4 MB
+BLOCK = 1 << 19  # pairs sifted together, in 2 MB
+PAIRS = 2048  # candidates compared together, in 2 MB
 FLAT = 1.0  # grey levels of contrast under which a picture has nothing to compare
 
 _COSINES = np.cos(np.pi * (2 * np.arange(THUMB) + 1) * np.arange(SIDE)[:, None] / (2 * THUMB)) * np.sqrt(2 / THUMB)
@@ -138,8 +139,10 @@ def near(prints: Prints) -> list[Near]:
         step = np.where(small, COLOR_STEP_SMALL, COLOR_STEP)
         same_color = (np.abs(prints.colors[a] - prints.colors[b]) <= step[:, None]).all(axis=1)
         a, b = a[same_color], b[same_color]
-        kept = ~_unlike(prints, low_energy, a, b)
-        pairs += _compare(prints, a[kept], b[kept])
+        for start in range(0, len(a), PAIRS):
+            part_a, part_b = a[start : start + PAIRS], b[start : start + PAIRS]
+            kept = ~_unlike(prints, low_energy, part_a, part_b)
+            pairs += _compare(prints, part_a[kept], part_b[kept])
     return sorted(pairs, key=lambda pair: (pair.a, pair.b))
 
 
@@ -168,7 +171,7 @@ def _candidates(prints: Prints, rows: np.ndarray) -> Iterator[tuple[np.ndarray, 
         yield rows[i[kept]], rows[j[kept]]
 
 
-def _compare(prints: Prints, a: np.ndarray, b: np.ndarray, block: int = 4096) -> list[Near]:
+def _compare(prints: Prints, a: np.ndarray, b: np.ndarray) -> list[Near]:
     """The candidates that hold against every frequency their smaller picture can show."""
     a, b = np.minimum(a, b), np.maximum(a, b)
     same_size = (prints.sizes[a] == prints.sizes[b]).all(axis=1)
@@ -179,15 +182,13 @@ def _compare(prints: Prints, a: np.ndarray, b: np.ndarray, block: int = 4096) ->
     found = []
     for k in np.unique(reach):
         (chosen,) = np.nonzero(reach == k)
-        for start in range(0, len(chosen), block):
-            part = chosen[start : start + block]
-            waves_a, waves_b = (prints.waves(rows[part], k) for rows in (a, b))
-            flips = _agree(waves_a, waves_b, same_size[part], smaller[part])
-            found += [
-                Near(int(a[p]), int(b[p]), exact=False, flip=FLIPS[flip])
-                for p, flip in zip(part, flips, strict=True)
-                if flip >= 0
-            ]
+        waves_a, waves_b = (prints.waves(rows[chosen], k) for rows in (a, b))
+        flips = _agree(waves_a, waves_b, same_size[chosen], smaller[chosen])
+        found += [
+            Near(int(a[p]), int(b[p]), exact=False, flip=FLIPS[flip])
+            for p, flip in zip(chosen, flips, strict=True)
+            if flip >= 0
+        ]
     return found
 
 
