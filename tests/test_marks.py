@@ -15,7 +15,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from ox_classifier.data import chance, fonts, hands, marks, paper, sources
+from ox_classifier.data import camera, chance, fonts, hands, marks, paper, sources
 from ox_classifier.data.chance import Chance
 from ox_classifier.errors import UsageError
 
@@ -259,3 +259,13 @@ def test_speed(found):
     for number, source in enumerate(list(sources.SOURCES) * 5):
         marks.draw(marks.Job(0, "", "x", number, source, "all"), found)
     assert (time.process_time() - start) / (5 * len(sources.SOURCES)) < 0.036
+
+
+@pytest.mark.parametrize(("slack", "cut"), [(6, False), (100, True)])
+def test_the_camera_cuts_no_mark_that_has_room(slack, cut):
+    side, margin, gap = 100, 14, 6
+    scene = np.zeros((side + 2 * margin,) * 2 + (3,), np.float32)
+    scene[margin + gap : -margin - gap, margin + gap : -margin - gap] = 1
+    views = [camera._view(scene, side, Chance((seed,)), slack) for seed in range(40)]
+    edges = [max(view[0].max(), view[-1].max(), view[:, 0].max(), view[:, -1].max()) for view in views]
+    assert bool(max(edges) > 0.99) is cut

@@ -55,7 +55,7 @@ class Prints:
 
     def __init__(self, file: BinaryIO):
         self.digests: list[bytes] = []
-        self._low, self._numbers, self._file = bytearray(), array("f"), file
+        self._low, self._sizes, self._numbers, self._file = bytearray(), array("i"), array("f"), file
 
     def __len__(self) -> int:
         return len(self.digests)
@@ -65,7 +65,8 @@ class Prints:
         waves = np.asarray(waves, np.float16)
         self._file.write(waves.tobytes())  # always at its end: nothing is read before the last is added
         self._low += waves[:LOW, :LOW].tobytes()
-        self._numbers.extend((*color, *size, _energy(waves[None])[0]))
+        self._sizes.extend(size)
+        self._numbers.extend((*color, _energy(waves[None])[0]))
         self.digests.append(digest)
 
     @property
@@ -79,11 +80,11 @@ class Prints:
 
     @property
     def sizes(self) -> np.ndarray:
-        return self._columns[:, 3:5].astype(np.int32)
+        return np.frombuffer(self._sizes, np.intc).reshape(-1, 2)
 
     @property
     def energy(self) -> np.ndarray:
-        return self._columns[:, 5]
+        return self._columns[:, 3]
 
     def waves(self, rows: np.ndarray, side: int) -> np.ndarray:
         """The lowest `side` x `side` frequencies of some images, float32 (rows, side, side), read back."""
@@ -95,7 +96,7 @@ class Prints:
 
     @property
     def _columns(self) -> np.ndarray:
-        return np.frombuffer(self._numbers, np.float32).reshape(-1, 6)
+        return np.frombuffer(self._numbers, np.float32).reshape(-1, 4)
 
 
 def digest(image: Image.Image) -> bytes:
