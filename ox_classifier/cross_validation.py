@@ -23,7 +23,7 @@ def run(recipe: training.Recipe, prepared: Prepared, k: int, device: Device, *, 
     if taken:
         raise UsageError(f"runs {', '.join(sorted(taken))} exist and are not overwritten: give another --name")
     folds = []
-    for number, material in enumerate(prepared.folds(k, recipe.rule, once=recipe.views is not None), start=1):
+    for number, material in enumerate(prepared.folds(k, recipe.rule, on_demand=recipe.views is not None), start=1):
         say(f"fold {number} of {k}")
         done = training.train(recipe, material, device, name=f"{base}-fold{number}")
         if done.config["interrupted"]:

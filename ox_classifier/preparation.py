@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ox_classifier.data import audit, folders, material, splits, tables
@@ -11,11 +11,9 @@ from ox_classifier.data.audit import Audit
 from ox_classifier.data.folders import LabelledImage, Listing
 from ox_classifier.data.images import PixelRule
 from ox_classifier.data.material import Material
-from ox_classifier.data.store import MEMORY_BUDGET
 from ox_classifier.errors import GateError, UsageError
 from ox_classifier.progress import say
 
-SMALL_BUDGET = 64 * 1024**2  # bytes
 FEW_IMAGES = 400  # under this, cross-validation says more than one small validation set
 MOST_COPIES = 0.5  # of a held-out split; beyond it, its accuracy measures memory
 
@@ -29,19 +27,18 @@ class Prepared:
     images: tuple[LabelledImage, ...]
     seed: int
 
-    def material(self, rule: PixelRule, *, once: bool = False) -> Material:
-        """Decode everything. With `once`, pixels are to be seen once or twice, so they needn't stay in memory."""
-        return self._load(self.images, rule, once)
+    def material(self, rule: PixelRule, *, on_demand: bool = False) -> Material:
+        """Decode everything; with `on_demand`, each image when it is asked for."""
+        return self._load(self.images, rule, on_demand)
 
-    def folds(self, k: int, rule: PixelRule, *, once: bool = False) -> Iterator[Material]:
+    def folds(self, k: int, rule: PixelRule, *, on_demand: bool = False) -> Iterator[Material]:
         """The material of each fold of a cross-validation."""
         near, root = self.audit.near, self.listing.root
         for images in splits.folds(self.images, k, self.seed, near=near, root=root):
-            yield self._load(images, rule, once)
+            yield self._load(images, rule, on_demand)
 
-    def _load(self, images: tuple[LabelledImage, ...], rule: PixelRule, once: bool) -> Material:
-        budget = SMALL_BUDGET if once else MEMORY_BUDGET
-        return material.load(self.listing, images, rule, bad=self.audit.bad, memory_budget=budget)
+    def _load(self, images: tuple[LabelledImage, ...], rule: PixelRule, on_demand: bool) -> Material:
+        return material.load(self.listing, images, rule, bad=self.audit.bad, on_demand=on_demand)
 
     def lines(self) -> Iterator[str]:
         """What a reader should know before training begins, a line each."""
@@ -60,19 +57,23 @@ def prepare(
     test_fraction: float,
     seed: int,
     group: str | None = None,
+    earlier: Mapping[str, str] | None = None,
     strict: bool = False,
 ) -> Prepared:
     """List, look over and split a data folder (or CSV); changes no file.
 
-    Near-duplicates and files of one group stay on one side of every split that is drawn.
+    Near-duplicates and files of one group stay on one side of every split that is drawn. `earlier` gives the
+    sides that some files, by their names in the listing, shall keep.
 
     Raises:
-        UsageError: If there is nothing to learn from, or most of a held-out split lies in train, too.
+        UsageError: If there is nothing to learn from, most of a held-out split lies in train, too, or none of
+            the `earlier` files is there.
         GateError: If `strict` and the look found any error.
     """
     listing = folders.find(data)
     if group:
         listing = tables.with_groups(listing, group)
+    listing, before = _earlier_sides(listing, earlier) if earlier is not None else (listing, {})
     found = audit.quick_check(listing)
     if strict and found.errors:
         raise GateError(f"{data} has errors and --strict was given: " + "; ".join(e.sentence for e in found.errors))
@@ -85,6 +86,7 @@ def prepare(
         seed=seed,
         near=found.near,
         root=listing.root,
+        before=before,
     )
     return Prepared(listing, found, images, seed)
 
@@ -94,6 +96,19 @@ def advise(prepared: Prepared, folds: int | None) -> None:
     count = sum(image.split != "test" for image in prepared.images)
     if folds is None and count < FEW_IMAGES:
         say(f"{count} images for training and validation are few: --folds 5 measures with all of them")
+
+
+def _earlier_sides(listing: Listing, sides: Mapping[str, str]) -> tuple[Listing, dict[Path, str]]:
+    """The side of each file that has one already, and the listing with a note of how many those are."""
+    before = {image.path: sides[name] for image in listing.images if (name := listing.name(image.path)) in sides}
+    if not before:
+        raise UsageError(
+            f"--split-from: none of the run's {len(sides):,} files, such as {next(iter(sides), 'none')}, is in "
+            f"{listing.root}: name a run trained on an earlier state of this folder"
+        )
+    new = len(listing.images) - len(before)
+    note = f"--split-from: {len(before):,} files stay on their side, {new:,} are new"
+    return replace(listing, notes=(*listing.notes, note)), before
 
 
 def _refuse_memory(found: Audit) -> None:

@@ -99,7 +99,7 @@ class Scratch:
 
     def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
         """What the exported network answers to a split's images, shape (n, classes)."""
-        pixels = self.material.pixels[self.material.part(split)]
+        pixels = self.material.images(split)
         return np.concatenate([classifier.probabilities(pixels[i : i + 64]) for i in range(0, len(pixels), 64)])
 
 
@@ -114,7 +114,7 @@ class Transfer:
         self.recipe, self.material = recipe, material
         self.ready = transfer.prepare(
             recipe.arch,
-            {split: material.pixels[material.part(split)] for split in splits},
+            {split: material.images(split) for split in splits},
             {split: material.labels(split) for split in splits},
             len(material.classes),
             augmenter=recipe.generator() if recipe.augmentation else None,
@@ -159,7 +159,7 @@ class Transfer:
 def batches(recipe: Recipe, material: Material) -> tuple[Batches, Batches]:
     """Augmented training pixels and plain validation pixels."""
     size = min(recipe.batch_size, FINE_TUNE_BATCH) if recipe.fine_tune else recipe.batch_size
-    pixels = {split: material.pixels[material.part(split)] for split in ("train", "val")}
+    pixels = {split: np.asarray(material.images(split)) for split in ("train", "val")}
     return (
         recipe.generator().flow(pixels["train"], material.labels("train"), batch_size=size, seed=recipe.seed),
         ImageDataGenerator(rescale=1 / 255).flow(pixels["val"], material.labels("val"), batch_size=size, shuffle=False),
@@ -242,7 +242,7 @@ def finish(run: runs.Run, task: Scratch | Transfer, material: Material, history:
     task.model.save(run.keras_file)
     onnx_graph.write(task.model, run.onnx_file)
     classifier = Classifier(run)
-    probe = material.pixels[material.part("val")][: task.parity_images]
+    probe = material.images("val")[: task.parity_images]
     results = {}
     for split in ("val", "test"):
         truth = material.labels(split)

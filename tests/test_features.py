@@ -15,6 +15,7 @@ from ox_classifier.errors import OxError, UsageError
 from ox_classifier.networks import bases, engine, feature_store, features, transfer
 from ox_classifier.networks.feature_store import FeatureStore
 from tests import tiny_base
+from tests.tiny_base import Pictures
 
 pytestmark = pytest.mark.tensorflow
 SHAPE = (4, 4, 6)  # what the stand-in base leaves of 16x16 pixels
@@ -71,7 +72,7 @@ def expected(base, pixels):
 
 
 def test_what_is_kept_is_what_keras_computes(base, images):
-    store, views = open_store(), features.plain(images)
+    store, views = open_store(), features.plain(Pictures(images))
     assert features.compute(base, store, [views]) == 12
     np.testing.assert_allclose(
         open_store().rows(views.keys), expected(base, images.astype(np.float32) / 255), rtol=1e-4, atol=1e-5
@@ -79,9 +80,9 @@ def test_what_is_kept_is_what_keras_computes(base, images):
 
 
 def test_an_augmented_view_is_the_generators_own_pixels(base, images):
-    digests = features.image_digests(images)
-    view = features.augmented(images, generator(), view=3, seed=7, digests=digests)
-    index = int.from_bytes(digests[5][:4], "big")
+    pictures = Pictures(images)
+    view = features.augmented(pictures, generator(), view=3, seed=7)
+    index = int.from_bytes(pictures.digests[5][:4], "big")
     drawn = generator().draws((16, 16, 3), 7, 3, [index])
     np.testing.assert_array_equal(view.pixels([5]), generator().apply(images[5:6], drawn))
     store = open_store()
@@ -92,7 +93,7 @@ def test_an_augmented_view_is_the_generators_own_pixels(base, images):
 
 
 def test_a_second_time_nothing_is_computed(base, images, looked):
-    views = features.plain(images)
+    views = features.plain(Pictures(images))
     features.compute(base, open_store(), [views])
     looked.clear()
     assert features.compute(base, open_store(), [views]) == 0
@@ -101,8 +102,7 @@ def test_a_second_time_nothing_is_computed(base, images, looked):
 
 def test_an_added_image_costs_only_itself_wherever_it_stands(base, images, looked):
     def views(pictures):
-        digests = features.image_digests(pictures)
-        return [features.augmented(pictures, generator(), view=k, seed=0, digests=digests) for k in range(2)]
+        return [features.augmented(Pictures(pictures), generator(), view=k, seed=0) for k in range(2)]
 
     features.compute(base, open_store(), views(images[1:]))
     looked.clear()
@@ -111,8 +111,7 @@ def test_an_added_image_costs_only_itself_wherever_it_stands(base, images, looke
 
 @pytest.mark.parametrize("change", ["seed", "view", "settings", "pixels"])
 def test_whatever_changes_the_pixels_changes_the_key(images, change):
-    digests = features.image_digests(images)
-    before = features.augmented(images, generator(), view=0, seed=0, digests=digests).keys
+    before = features.augmented(Pictures(images), generator(), view=0, seed=0).keys
     augmenter, view, seed = generator(), 0, 0
     if change == "seed":
         seed = 1
@@ -122,17 +121,17 @@ def test_whatever_changes_the_pixels_changes_the_key(images, change):
         augmenter.fill_mode = "constant"
     else:
         images = images ^ 1
-    after = features.augmented(images, augmenter, view=view, seed=seed, digests=features.image_digests(images)).keys
+    after = features.augmented(Pictures(images), augmenter, view=view, seed=seed).keys
     assert not set(before) & set(after)
 
 
 def test_equal_pictures_are_seen_once(base, images, looked):
-    assert features.compute(base, open_store(), [features.plain(images[[0, 1, 0, 0]])]) == 2 == len(looked)
+    assert features.compute(base, open_store(), [features.plain(Pictures(images[[0, 1, 0, 0]]))]) == 2 == len(looked)
 
 
 @pytest.mark.parametrize("place", [0, 20, 200, -1])
 def test_a_damaged_entry_is_computed_again_and_only_it(base, images, looked, place, capsys):
-    views = features.plain(images)
+    views = features.plain(Pictures(images))
     store = open_store()
     features.compute(base, store, [views])
     good = store.rows(views.keys)
@@ -149,7 +148,7 @@ def test_a_damaged_entry_is_computed_again_and_only_it(base, images, looked, pla
 
 
 def test_a_record_cut_off_in_the_middle_is_not_read(base, images, looked):
-    views = features.plain(images)
+    views = features.plain(Pictures(images))
     store = open_store()
     features.compute(base, store, [views])
     (shard,) = store.folder.iterdir()
@@ -165,6 +164,7 @@ sys.path.insert(0, {tests!r})
 import pytest, keras
 from ox_classifier.networks import bases, engine, features, transfer
 from tests import tiny_base
+from tests.tiny_base import Pictures
 tiny_base.install(pytest.MonkeyPatch())
 keras.utils.set_random_seed(1)
 base = transfer.split(bases.build("tiny", (16, 16, 3), 2, weights="none")[0])[0]
@@ -178,7 +178,7 @@ def slow(base, probe):
     return engine.Engine(found.name, see, found.batch)
 engine.fastest = slow
 images = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8)
-features.compute(base, features.FeatureStore("tiny-16x16", {shape!r}), [features.plain(images)])
+features.compute(base, features.FeatureStore("tiny-16x16", {shape!r}), [features.plain(Pictures(images))])
 """
 
 
@@ -195,7 +195,7 @@ def test_killed_in_the_middle_it_goes_on_with_nothing_computed_twice_but_the_vie
             break
     assert process.wait() == -signal.SIGKILL
     process.stdout.close()
-    views = features.plain(images)
+    views = features.plain(Pictures(images))
     store = open_store()
     assert features.compute(base, store, [views]) == 12 - 5 == len(looked)
     undisturbed = FeatureStore("elsewhere", SHAPE)

@@ -132,3 +132,34 @@ def test_a_csv_is_data_too(here):
     assert result.exit_code == 0, result.stderr
     assert sum(row["split"] == "test" for row in runs.find("table").read_table("split.csv")) == 4
     assert ox("report table").exit_code == 0
+
+
+@pytest.mark.tensorflow
+def test_a_grown_folder_keeps_the_sides_of_an_earlier_run(here):
+    data = draw_folder(here / "marks", {"": 6})
+    assert ox(f"train --data marks --test-fraction 0.2 --name first {TINY}").exit_code == 0
+    for number in range(6):
+        for label in "ox":
+            shutil.copy(data / label / f"{number:03}.png", data / label / f"{number:03}-copy.png")
+    draw_folder(here / "more", {"": 9}, seed=1)
+    for path in (here / "more").rglob("*.png"):
+        shutil.copy(path, data / path.parent.name / f"new-{path.name}")
+    result = ox(f"train --data marks --test-fraction 0.2 --split-from first --name second {TINY}")
+    assert result.exit_code == 0, result.stderr
+    assert "--split-from: 12 files stay on their side, 30 are new" in result.stderr
+    first, second = ({r["path"]: r["split"] for r in runs.find(n).read_table("split.csv")} for n in ("first", "second"))
+    assert len(second) == 42 and first.items() <= second.items()
+    assert all(second[path.replace(".png", "-copy.png")] == side for path, side in first.items())
+    sides = [side for path, side in second.items() if path.startswith("o/")]
+    assert abs(sides.count("val") - 0.2 * 21) <= 1 and abs(sides.count("test") - 0.2 * 21) <= 1
+
+
+def test_a_run_on_other_files_gives_no_sides(here):
+    (here / "runs" / "old").mkdir(parents=True)
+    (here / "runs" / "old" / "run.json").write_text('{"schema": 1, "arch": "lenet"}')
+    (here / "runs" / "old" / "split.csv").write_text("path,label,split\ncats/1.png,cats,train\n")
+    draw_folder(here / "marks", {"": 5})
+    result = ox(f"train --data marks --split-from old {TINY}")
+    assert result.exit_code == 2
+    assert "--split-from: none of the run's 1 files, such as cats/1.png, is in marks: name" in result.stderr
+    assert "no run 'older'" in ox(f"train --data marks --split-from older {TINY}").stderr

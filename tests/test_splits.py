@@ -125,6 +125,56 @@ def test_grouped_sizes_are_within_half_the_largest_group(sizes, seed):
         assert abs(there["test"] - 0.15 * sum(sizes)) <= max(sizes) / 2
 
 
+@settings(max_examples=60)
+@given(
+    st.integers(2, 40),
+    st.sampled_from([0.1, 0.2, 0.37, 0.5]),
+    st.sampled_from([0, 0.1, 0.33]),
+    seeds,
+    st.lists(st.text("abcxyz", min_size=1, max_size=6), max_size=12, unique=True),
+)
+def test_files_added_to_an_earlier_split_move_none_and_sizes_stay_within_one(n, val, test, seed, names):
+    options = {"val_fraction": val, "test_fraction": test, "seed": seed, "root": ROOT}
+    images = listing({"o": n, "x": 10})
+    result = split(images, **options)
+    for name in names:  # one after the other, as a folder grows
+        images = [*images, LabelledImage(ROOT / "o" / f"{name}.png", "o")]
+        before, result = result, split(images, before=sides(result), **options)
+        assert moved(before, result) == []
+        there = Counter(image.split for image in result if image.label == "o")
+        assert abs(there["val"] - val * there.total()) <= 1
+        assert abs(there["test"] - test * there.total()) <= 1
+        assert sides(split(images[::-1], before=sides(before), **options)) == sides(result)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(1, 9), min_size=4, max_size=20), seeds, st.integers(0, 3), st.integers(0, 3))
+def test_a_file_added_to_an_earlier_split_moves_at_most_the_groups_it_links(sizes, seed, a, b):
+    options = {"val_fraction": 0.2, "test_fraction": 0.15, "seed": seed, "root": ROOT}
+    images = listing({"x": 10}, groups={"o": sizes})
+    before = split(images, **options)
+    new = LabelledImage(ROOT / "o" / "new.png", "o", group=f"o{a}")
+    near = [(new.path, ROOT / "o" / f"g{b}-0.png")]
+    after = split([*images, new], before=sides(before), near=near, **options)
+    linked = {f"o{a}", f"o{b}"}
+    if not {image.group for image in before if image.label == "o" and image.split == "val"} <= linked:
+        assert {image.group for image in moved(before, after)} <= linked
+    place = sides(after)
+    assert len({place[image.path] for image in after if image.group in (f"o{a}", f"o{b}")}) == 1
+    if a == b:
+        assert moved(before, after) == []
+
+
+def test_an_earlier_split_yields_to_the_folders_and_a_class_without_validation_gets_one():
+    images = listing({"o": 10, "x": 10}, split="train")
+    images += [LabelledImage(ROOT / "test" / "t.png", "o", "test")]
+    before = {image.path: "test" if image.label == "o" else "train" for image in images}
+    result = split(images, val_fraction=0.2, seed=0, root=ROOT, before=before)
+    there = Counter((image.label, image.split) for image in result)
+    assert there["o", "val"] == 2 and there["o", "test"] == 1  # its files under train/ may no longer be test
+    assert there["x", "val"] == 1 and there["x", "train"] == 9  # one moves, or nothing could be said of the class
+
+
 def test_another_seed_gives_another_split():
     images = listing({"o": 50, "x": 50})
     assert sides(split(images, val_fraction=0.2, seed=0)) != sides(split(images, val_fraction=0.2, seed=1))

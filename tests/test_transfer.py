@@ -13,6 +13,7 @@ from ox_classifier.errors import UsageError
 from ox_classifier.networks import bases, onnx_graph, transfer
 from ox_classifier.networks.bases import BASES, BUILDERS, vgg16
 from tests import tiny_base
+from tests.tiny_base import Pictures
 
 pytestmark = pytest.mark.tensorflow
 rng = np.random.default_rng(0)
@@ -40,7 +41,7 @@ def prepare(**settings):
     keras.utils.set_random_seed(0)
     return transfer.prepare(
         "tiny",
-        {"train": train, "val": val, "test": test},
+        {"train": Pictures(train), "val": Pictures(val), "test": Pictures(test)},
         {"train": train_labels, "val": val_labels},
         2,
         **{"augmenter": generator(), "weights": "none", "batch_size": 8} | settings,

@@ -43,6 +43,7 @@ def train(
     test_fraction: Annotated[float, Option(help="Share held out for a test where there are no split folders.")] = 0.0,
     folds: Annotated[int | None, Option(help="Cross-validate: train so many runs, each image held out once.")] = None,
     group: Annotated[str | None, Option(help="Regular expression: files it finds alike stay on one side.")] = None,
+    split_from: Annotated[str | None, Option(help="Run whose files keep their sides; only new ones are drawn.")] = None,
     balance: Annotated[
         str, Option(help="auto weighs classes that differ by over 1:1.5 equally; none doesn't.")
     ] = "auto",
@@ -73,13 +74,22 @@ def train(
         }
         varied = augmentation(network, augment, asked)
         _check(arch, network, color, balance, frozen_only=views is not None or fine_tune or weights != "imagenet")
-        from ox_classifier import __version__, preparation
+        from ox_classifier import __version__, preparation, runs
         from ox_classifier.data.images import PixelRule
 
         side = image_size or network.image_size
         rule = PixelRule(side, side, color or network.color)
+        earlier = None
+        if split_from is not None:
+            earlier = {row["path"]: row["split"] for row in runs.find(split_from).read_table("split.csv")}
         prepared = preparation.prepare(
-            data, val_fraction=val_fraction, test_fraction=test_fraction, seed=seed, group=group, strict=strict
+            data,
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            seed=seed,
+            group=group,
+            earlier=earlier,
+            strict=strict,
         )
 
         from ox_classifier import devices
@@ -113,7 +123,7 @@ def train(
 
             typer.echo(cross_validation.run(recipe, prepared, folds, chosen, name=name))
             return
-        run = training.train(recipe, prepared.material(rule, once=network.frozen), chosen, name=name)
+        run = training.train(recipe, prepared.material(rule, on_demand=network.frozen), chosen, name=name)
         say(f"next: ox report {run.name}")
         typer.echo(run.path)
         if run.config["interrupted"]:

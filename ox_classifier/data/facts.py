@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, fields, replace
-from hashlib import blake2b
 from pathlib import Path
 from sys import intern
 
@@ -135,11 +134,7 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            digest = blake2b(digest_size=16)
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-            return digest.digest()
+        return hashes.content(path)
     except OSError:
         return b""
 

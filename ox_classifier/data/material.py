@@ -9,19 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ox_classifier.data import store
+from ox_classifier.data import hashes, store
 from ox_classifier.data.folders import SPLITS, LabelledImage, Listing
 from ox_classifier.data.images import ImageError, PixelRule
+from ox_classifier.data.store import OnDemand
 from ox_classifier.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Material:
-    """Decoded images in the order train, val, test, each split in natural order of its paths."""
+    """Readable images in the order train, val, test, each split in natural order of its paths."""
 
     listing: Listing
     files: tuple[LabelledImage, ...]
-    pixels: np.ndarray  # uint8, (n, height, width, channels)
+    pixels: np.ndarray | OnDemand  # uint8, (n, height, width, channels)
     bad: tuple[ImageError, ...]
 
     @property
@@ -32,6 +33,12 @@ class Material:
         """Where the images of a split lie in `files` and `pixels`."""
         places = [i for i, file in enumerate(self.files) if file.split == split]
         return slice(places[0], places[-1] + 1) if places else slice(0, 0)
+
+    def images(self, split: str) -> np.ndarray | OnDemand:
+        """The pixels of a split: slices of it are uint8 of shape (n, height, width, channels)."""
+        return (
+            self.pixels.part(self.part(split)) if isinstance(self.pixels, OnDemand) else self.pixels[self.part(split)]
+        )
 
     def labels(self, split: str) -> np.ndarray:
         """Class index of each image of a split, int64 of shape (n,)."""
@@ -56,7 +63,7 @@ class Material:
         digest = hashlib.blake2b(digest_size=16)
         for file in self.files:
             digest.update(f"{file.label}\0{file.split}\0".encode())
-            digest.update(hashlib.blake2b(file.path.read_bytes()).digest())
+            digest.update(hashes.content(file.path))
         return digest.hexdigest()
 
 
@@ -66,18 +73,22 @@ def load(
     rule: PixelRule,
     *,
     bad: Sequence[ImageError] = (),
-    memory_budget: int = store.MEMORY_BUDGET,
+    on_demand: bool = False,
 ) -> Material:
     """Decode every image once; unreadable ones join those known to be `bad` and are never touched.
 
-    More than `memory_budget` bytes of pixels are kept in a temporary file.
+    With `on_demand` each is decoded when asked for instead, and none may be unreadable.
 
     Raises:
         UsageError: If a class has no readable image to train on or the validation has none at all.
     """
     ordered = sorted(images, key=lambda image: SPLITS.index(image.split))  # stable: natural order inside a split
-    decoded = store.decode([image.path for image in ordered], rule, memory_budget=memory_budget, label="reading images")
-    material = Material(listing, tuple(ordered[i] for i in decoded.kept), decoded.images, (*bad, *decoded.bad))
+    paths = tuple(image.path for image in ordered)
+    if on_demand:
+        material = Material(listing, tuple(ordered), OnDemand(paths, rule), tuple(bad))
+    else:
+        decoded = store.decode(paths, rule, label="reading images")
+        material = Material(listing, tuple(ordered[i] for i in decoded.kept), decoded.images, (*bad, *decoded.bad))
     counts = material.counts()
     for name in listing.classes:
         if not counts.get("train", {}).get(name):

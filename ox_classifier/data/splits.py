@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from hashlib import blake2b
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
 
 from ox_classifier.data.folders import LabelledImage
+from ox_classifier.data.groups import Group, gather
 from ox_classifier.errors import UsageError
 
 MIXED = ""  # the stratum of groups that hold more than one label; no class can have an empty name
@@ -26,6 +24,7 @@ def split(
     seed: int = 0,
     near: Iterable[Iterable[Path]] = (),
     root: Path | None = None,
+    before: Mapping[Path, str] = MappingProxyType({}),
 ) -> tuple[LabelledImage, ...]:
     """Decide the split of images that have none; where all have one and none is "val", draw val from train.
 
@@ -34,8 +33,10 @@ def split(
     images within one, and at least one to val. Who goes is decided by a hash of the seed and of the path under `root`
     (default: the folder common to all), so neither the order of the listing nor the place of the folder matters.
 
-    Adding one file moves, beside the group it joins, at most one other group for each split drawn. Two exceptions:
-    a file that links groups joins them, and a class too small for its fraction may choose its one group anew.
+    With `before`, the sides of an earlier split, every group of it stays where it was and new ones go where most is
+    lacking, so that adding one file moves nothing but the groups it links. Without, the same files give the same
+    split whatever came earlier, and one file more moves, beside the group it joins, at most one other group for each
+    split drawn (a class too small for its fraction may choose its one group anew).
 
     Raises:
         UsageError: If fractions are no fractions, or a class has a single image or group, so that none can be held out.
@@ -46,7 +47,7 @@ def split(
         "test": test_fraction if "test" not in taken else 0.0,
         "val": val_fraction if "val" not in taken else 0.0,
     }
-    groups = _groups(images, near, root, seed)
+    groups = gather(images, near, root, seed)
     if "" in taken:
         free = [group for group in groups if group.splits == {""}]
         sides = {
@@ -56,7 +57,7 @@ def split(
         free, sides = [part for group in groups if (part := group.only("train"))], {}
     if any(fractions.values()):
         _refuse_single_images(free)
-        drawn = _draw(free, fractions)
+        drawn = _draw(free, fractions, {id(group): side for group in free if (side := _earlier(group, before, taken))})
         sides |= {image.path: drawn[id(group)] for group in free for image in group.images}
     return tuple(replace(image, split=sides.get(image.path, image.split)) for image in images)
 
@@ -78,7 +79,7 @@ def folds(
     """
     if k < 2:
         raise UsageError(f"--folds {k}: cross-validation needs at least 2 folds; 5 is usual")
-    groups = _groups([image for image in images if image.split != "test"], near, root, seed)
+    groups = gather([image for image in images if image.split != "test"], near, root, seed)
     totals = sum((group.labels for group in groups), Counter())
     for label in sorted(totals):
         there = sum(label in group.labels for group in groups)
@@ -102,27 +103,6 @@ def folds(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """Images that must not be parted, and their place in the seeded ranking."""
-
-    rank: bytes
-    images: tuple[LabelledImage, ...]
-
-    @cached_property
-    def labels(self) -> Counter:
-        return Counter(image.label for image in self.images)
-
-    @property
-    def splits(self) -> set[str]:
-        return {image.split for image in self.images}
-
-    def only(self, side: str) -> _Group | None:
-        """The part of the group that lies in `side` already."""
-        part = tuple(image for image in self.images if image.split == side)
-        return _Group(self.rank, part) if part else None
-
-
 def _check_fractions(val_fraction: float, test_fraction: float) -> None:
     for name, value in (("--val-fraction", val_fraction), ("--test-fraction", test_fraction)):
         if not 0 <= value < 1:
@@ -136,7 +116,7 @@ def _check_fractions(val_fraction: float, test_fraction: float) -> None:
         )
 
 
-def _refuse_single_images(groups: list[_Group]) -> None:
+def _refuse_single_images(groups: list[Group]) -> None:
     for label, count in sorted(sum((group.labels for group in groups), Counter()).items()):
         if count == 1:
             raise UsageError(
@@ -144,79 +124,47 @@ def _refuse_single_images(groups: list[_Group]) -> None:
             )
 
 
-def _groups(
-    images: Sequence[LabelledImage], near: Iterable[Iterable[Path]], root: Path | None, seed: int
-) -> list[_Group]:
-    """Union-find over shared group names and `near`; ranked by the smallest keyed hash among each group's names."""
-    parent: dict = {image.path: image.path for image in images}
+def _draw(groups: list[Group], fractions: dict[str, float], kept: dict[int, str]) -> dict[int, str]:
+    """Split by group id: in a stratum test takes the first of the ranking, val the last, train keeps one.
 
-    def find(key):
-        while parent[key] != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for image in images:
-        if image.group:
-            name = ("group", image.group)
-            parent[find(image.path)] = find(parent.setdefault(name, name))
-    for together in near:
-        known = [path for path in together if path in parent]
-        for path in known[1:]:
-            parent[find(path)] = find(known[0])
-    members = defaultdict(list)
-    for image in images:
-        members[find(image.path)].append(image)
-    base = _base(images, root)
-    key = str(seed).encode()
-    groups = [_Group(min(_hash(image, base, key) for image in found), tuple(found)) for found in members.values()]
-    return sorted(groups, key=lambda group: group.rank)
-
-
-def _base(images: Sequence[LabelledImage], root: Path | None) -> Path:
-    if root is not None:
-        return Path(root)
-    return Path(os.path.commonpath([image.path.parent for image in images])) if images else Path()
-
-
-def _hash(image: LabelledImage, base: Path, key: bytes) -> bytes:
-    name = f"group {image.group}" if image.group else f"file {_under(image.path, base)}"
-    return blake2b(
-        unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape"), key=key, digest_size=16
-    ).digest()
-
-
-def _under(path: Path, base: Path) -> str:
-    try:
-        return path.relative_to(base).as_posix()
-    except ValueError:
-        return Path(os.path.relpath(path, base)).as_posix()
-
-
-def _draw(groups: list[_Group], fractions: dict[str, float]) -> dict[int, str]:
-    """Split by group id: in a stratum test takes the first of the ranking, val the last, train keeps one."""
+    A stratum of which some groups are `kept` where they were is filled up instead.
+    """
     strata = defaultdict(list)
     for group in groups:
         strata[next(iter(group.labels)) if len(group.labels) == 1 else MIXED].append(group)
-    sides = {id(group): "train" for group in groups}
+    sides = {id(group): "train" for group in groups} | kept
     for stratum in strata.values():
+        if any(id(group) in kept for group in stratum):
+            _fill_up(stratum, fractions, kept, sides)
+            continue
         val = _nearest(stratum[::-1], fractions["val"], most=len(stratum) - 1)
-        test = _nearest(stratum, fractions["test"], most=len(stratum) - 1 - val)
+        test = _nearest(stratum, fractions["test"], most=len(stratum) - 1 - max(val, fractions["val"] > 0))
         sides |= {id(group): "test" for group in stratum[:test]}
         sides |= {id(group): "val" for group in stratum[len(stratum) - val :]}
     if fractions["val"]:
-        _give_every_class_to_val(groups, fractions["val"], sides)
+        _give_every_class_to_val(groups, fractions["val"], sides, kept)
     return sides
 
 
-def _nearest(ranked: list[_Group], fraction: float, *, most: int) -> int:
+def _fill_up(stratum: list[Group], fractions: dict[str, float], kept: dict[int, str], sides: dict[int, str]) -> None:
+    """Each new group goes to the side that lacks most; one by one, no side gets off its share by a whole image."""
+    total = sum(len(group.images) for group in stratum)
+    shares = {"train": 1 - sum(fractions.values())} | {side: share for side, share in fractions.items() if share}
+    lacking = {side: share * total for side, share in shares.items()}
+    for group in sorted(stratum, key=lambda group: id(group) not in kept):  # stable: new ones in order of rank
+        side = kept.get(id(group)) or max(lacking, key=lacking.get)
+        sides[id(group)] = side
+        lacking[side] = lacking.get(side, 0.0) - len(group.images)
+
+
+def _nearest(ranked: list[Group], fraction: float, *, most: int) -> int:
     """How many groups from the front come nearest to `fraction` of all the stratum's images."""
     sums = [0, *accumulate(len(group.images) for group in ranked)]
     target = fraction * sums[-1]
     return min(range(max(most, 0) + 1), key=lambda count: (abs(sums[count] - target), count))
 
 
-def _give_every_class_to_val(groups: list[_Group], fraction: float, sides: dict[int, str]) -> None:
+def _give_every_class_to_val(groups: list[Group], fraction: float, sides: dict[int, str], kept: dict[int, str]) -> None:
     for label in sorted({label for group in groups for label in group.labels}):
         holders = [group for group in groups if label in group.labels]
         if any(sides[id(group)] == "val" for group in holders):
@@ -229,21 +177,28 @@ def _give_every_class_to_val(groups: list[_Group], fraction: float, sides: dict[
                 "out for validation without leaking: add independent images of it, or give a val folder"
             )
         target = fraction * sum(group.labels[label] for group in holders)
-        sides[id(min(spare, key=lambda group: abs(len(group.images) - target)))] = "val"
+        best = min(spare, key=lambda group: (id(group) in kept, abs(len(group.images) - target)))
+        sides[id(best)] = "val"
 
 
-def _spared(group: _Group, groups: list[_Group], sides: dict[int, str]) -> bool:
+def _spared(group: Group, groups: list[Group], sides: dict[int, str]) -> bool:
     """Whether train keeps every label of `group` without it."""
     left = set().union(*(other.labels for other in groups if other is not group and sides[id(other)] == "train"))
     return set(group.labels) <= left
 
 
-def _side_of_the_decided(group: _Group) -> str:
+def _side_of_the_decided(group: Group) -> str:
     """Undecided images go where the decided ones of their group are; to the test when these are divided already."""
     return next((side for side in ("test", "val", "train") if side in group.splits), "train")
 
 
-def _crowding(group: _Group, fold: Counter, totals: Counter) -> float:
+def _earlier(group: Group, before: Mapping[Path, str], taken: set[str]) -> str:
+    """Where the group was; "" if it is new, or if that side is no longer drawn because there is a folder of it."""
+    there = {before.get(image.path, "") for image in group.images}
+    return next((side for side in ("test", "val", "train") if side in there and (side not in taken - {"train"})), "")
+
+
+def _crowding(group: Group, fold: Counter, totals: Counter) -> float:
     """How much fuller, by the squares of the classes' shares, a fold gets with this group."""
     return sum(
         ((fold[label] + count) / totals[label]) ** 2 - (fold[label] / totals[label]) ** 2

@@ -1,4 +1,4 @@
-"""Many image files → one uint8 array in memory, or on disk when memory would not do. Imports no TensorFlow."""
+"""Many image files → uint8 pixels: all in memory, or on disk when memory would not do, or each when asked for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 
-from ox_classifier.data import images
+from ox_classifier.data import hashes, images
 from ox_classifier.data.images import ImageError, PixelRule
 from ox_classifier.progress import track
 
@@ -34,6 +36,48 @@ class Decoded:
     images: np.ndarray
     kept: list[int]
     bad: list[ImageError]
+
+
+@dataclass(frozen=True)
+class OnDemand:
+    """Images that are decoded when they are asked for, and not kept: for a network that looks at each of them once.
+
+    `images[places]` and `images[start:stop]` are uint8 of shape (n, height, width, channels), `np.asarray(images)`
+    is all of them, kept as `decode` keeps them. All raise `ImageError` where a file can't be read.
+    """
+
+    paths: tuple[Path, ...]
+    rule: PixelRule
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return len(self.paths), *self.rule.shape
+
+    @cached_property
+    def digests(self) -> list[bytes]:
+        """16 bytes each that images share when file and rule are equal, and so every pixel; decodes nothing."""
+        rule = repr(self.rule).encode()
+        return [blake2b(hashes.content(path) + rule, digest_size=16).digest() for path in self.paths]
+
+    def part(self, places: slice) -> OnDemand:
+        """Some of the images, as undecoded as before."""
+        return OnDemand(self.paths[places], self.rule)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, places: slice | Sequence[int]) -> np.ndarray:
+        chosen = self.paths[places] if isinstance(places, slice) else [self.paths[place] for place in places]
+        pixels = np.empty((len(chosen), *self.rule.shape), np.uint8)
+        for row, path in zip(pixels, chosen, strict=True):
+            row[:] = images.read(path, self.rule)
+        return pixels
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        decoded = decode(self.paths, self.rule, label="reading images")
+        if decoded.bad:
+            raise decoded.bad[0]
+        return decoded.images
 
 
 def decode(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,8 +18,20 @@ from ox_classifier.progress import say, track
 
 # what, beside the drawn numbers, decides the pixels of a view
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
-RELEASE_EVERY = 64  # images
-FORMAT = 2  # raise it when the same key would mean other pixels
+FORMAT = 3  # raise it when the same key would mean other pixels
+
+
+class Images(Protocol):
+    """Pictures that can be told apart without being looked at: `data.store.OnDemand`, which this floor doesn't import.
+
+    `images[places]` is uint8 of shape (len(places), *shape[1:]), `digests` gives each KEY_BYTES bytes, others for
+    other pixels.
+    """
+
+    shape: tuple[int, ...]  # (n, height, width, channels)
+    digests: Sequence[bytes]
+
+    def __getitem__(self, places: Sequence[int]) -> np.ndarray: ...
 
 
 class Augmenter(Protocol):
@@ -41,34 +52,28 @@ class Views:
     pixels: Callable[[Sequence[int]], np.ndarray]
 
 
-def plain(images: np.ndarray) -> Views:
-    """Each uint8 image as it is."""
-    keys = [_key(digest) for digest in image_digests(images)]
-    return Views(keys, lambda places: _taken(images, places).astype(np.float32) * np.float32(1 / 255))
+def plain(images: Images) -> Views:
+    """Each image as it is."""
+    keys = [_key(digest) for digest in images.digests]
+    return Views(keys, lambda places: images[places].astype(np.float32) * np.float32(1 / 255))
 
 
-def augmented(images: np.ndarray, augmenter: Augmenter, *, view: int, seed: int, digests: Sequence[bytes]) -> Views:
-    """One seeded augmented view of each uint8 image.
+def augmented(images: Images, augmenter: Augmenter, *, view: int, seed: int) -> Views:
+    """One seeded augmented view of each image.
 
-    What is drawn depends on an image's own pixels, the view and the seed, not on its place in the list,
+    What is drawn depends on an image itself, the view and the seed, not on its place in the list,
     so an added image leaves the views of the others as they were.
     """
-    indices = [int.from_bytes(digest[:4], "big") for digest in digests]
-    drawn = augmenter.draws(images.shape[1:], seed, view, indices)
+    drawn = augmenter.draws(images.shape[1:], seed, view, [_index(digest) for digest in images.digests])
     settings = {name: repr(getattr(augmenter, name, None)) for name in SETTINGS}
-    keys = [_key(digest, settings, transform) for digest, transform in zip(digests, drawn, strict=True)]
-    return Views(keys, lambda places: augmenter.apply(_taken(images, places), [drawn[i] for i in places]))
+    keys = [_key(digest, settings, transform) for digest, transform in zip(images.digests, drawn, strict=True)]
+    return Views(keys, lambda places: augmenter.apply(images[places], [drawn[i] for i in places]))
 
 
-def image_digests(images: np.ndarray) -> list[bytes]:
-    """A digest of each image's decoded bytes: the same picture has the same one under any name."""
-    digests = []
-    for image in images:
-        digests.append(hashlib.blake2b(np.ascontiguousarray(image), digest_size=KEY_BYTES).digest())
-        if len(digests) % RELEASE_EVERY == 0:
-            _release(images)
-    _release(images)
-    return digests
+def fresh(images: Images, augmenter: Augmenter, *, view: int, seed: int, places: Sequence[int]) -> np.ndarray:
+    """The pixels of `augmented` for some images alone, float32 in [0, 1]."""
+    indices = [_index(images.digests[place]) for place in places]
+    return augmenter.apply(images[places], augmenter.draws(images.shape[1:], seed, view, indices))
 
 
 def open_store(base: keras.Model, arch: str, weights_digest: str) -> FeatureStore:
@@ -154,17 +159,8 @@ class FeatureBatches(keras.utils.PyDataset):
         return np.random.default_rng((self.seed, self.epoch)).permutation(count) if self.shuffle else np.arange(count)
 
 
-def _taken(images: np.ndarray, places: Sequence[int]) -> np.ndarray:
-    taken = images[list(places)]
-    _release(images)
-    return taken
-
-
-def _release(images: np.ndarray) -> None:
-    """Give back the memory of images that are mapped from a file, or all that were read stay this process'."""
-    mapped = getattr(images, "_mmap", None)
-    if mapped is not None and hasattr(mapped, "madvise"):
-        mapped.madvise(mmap.MADV_DONTNEED)
+def _index(digest: bytes) -> int:
+    return int.from_bytes(digest[:4], "big")
 
 
 def _key(digest: bytes, *parameters: dict) -> bytes:

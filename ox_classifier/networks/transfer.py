@@ -13,7 +13,7 @@ from ox_classifier.errors import UsageError
 from ox_classifier.networks import bases, features
 from ox_classifier.networks import engine as engines
 from ox_classifier.networks.feature_store import FeatureStore
-from ox_classifier.networks.features import Augmenter, FeatureBatches, Views
+from ox_classifier.networks.features import Augmenter, FeatureBatches, Images, Views
 from ox_classifier.networks.weights import Origin
 from ox_classifier.progress import say
 
@@ -49,7 +49,7 @@ class Transfer:
 
 def prepare(
     arch: str,
-    images: Mapping[str, np.ndarray],
+    images: Mapping[str, Images],
     labels: Mapping[str, np.ndarray],
     num_classes: int,
     *,
@@ -62,7 +62,7 @@ def prepare(
 ) -> Transfer:
     """Build a network on a frozen base and compute, or find in the cache, what the base sees of every image.
 
-    `images` maps "train", "val" and maybe "test" to uint8 arrays (n, height, width, 3), `labels` to class indices.
+    `images` maps "train", "val" and maybe "test" to pictures of shape (n, height, width, 3), `labels` to class indices.
     The base sees `views` seeded augmented views of each training image, one an epoch in turn, and every other
     image once; `views=0` draws a fresh view each epoch and keeps none; without `augmenter` images stay as they are.
 
@@ -75,18 +75,21 @@ def prepare(
     model, origin = bases.build(arch, images["train"].shape[1:], num_classes, dropout=dropout, weights=weights)
     base, head = split(model)
     store = features.open_store(base, arch, origin.digest)
-    still = {name: features.plain(pixels) for name, pixels in images.items() if name != "train"}
+    still = {name: features.plain(pictures) for name, pictures in images.items() if name != "train"}
     source = images["train"]
     if augmenter is None:
         turns = [features.plain(source)]
     else:
-        digests = features.image_digests(source)
-        turns = [features.augmented(source, augmenter, view=view, seed=seed, digests=digests) for view in range(views)]
+        turns = [features.augmented(source, augmenter, view=view, seed=seed) for view in range(views)]
     computed = features.compute(base, store, [*turns, *still.values()])
     if turns:
         see = _kept(store, turns)
     else:
-        see = _fresh(engines.fastest(base, features.plain(source[:1]).pixels([0])), source, augmenter, digests, seed)
+        engine = engines.fastest(base, still["val"].pixels([0]))
+
+        def see(epoch: int, places: np.ndarray) -> np.ndarray:
+            return engine.see(features.fresh(source, augmenter, view=epoch, seed=seed, places=places))
+
     return Transfer(
         model,
         head,
@@ -154,16 +157,5 @@ def _kept(store: FeatureStore, turns: list[Views]) -> Callable[[int, np.ndarray]
     def see(epoch: int, places: np.ndarray) -> np.ndarray:
         keys = turns[epoch % len(turns)].keys
         return store.rows([keys[i] for i in places])
-
-    return see
-
-
-def _fresh(
-    engine: engines.Engine, images: np.ndarray, augmenter: Augmenter, digests: list[bytes], seed: int
-) -> Callable[[int, np.ndarray], np.ndarray]:
-    def see(epoch: int, places: np.ndarray) -> np.ndarray:
-        chosen = [digests[i] for i in places]
-        views = features.augmented(images[places], augmenter, view=epoch, seed=seed, digests=chosen)
-        return engine.see(views.pixels(range(len(places))))
 
     return see
