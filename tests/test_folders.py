@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 from hypothesis import given
@@ -110,6 +111,15 @@ def test_natural_key_orders_any_names(names):
     backwards = ordered[::-1]
     backwards.sort(key=folders.natural_key)
     assert backwards == ordered
+
+
+@given(st.lists(st.text("aAbB-._/ 019", max_size=9)))
+def test_natural_key_compares_texts_and_numbers_part_by_part(names):
+    def parts(name):
+        found = re.split("([0-9]+)", name)
+        return [int(part) if i % 2 else part.casefold() for i, part in enumerate(found)], name
+
+    assert sorted(names, key=folders.natural_key) == sorted(names, key=parts)
 
 
 def test_images_below_takes_flat_and_nested(tmp_path):

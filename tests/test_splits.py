@@ -19,12 +19,15 @@ seeds = st.integers(0, 10_000)
 def listing(counts: dict[str, int], groups=None, split="") -> list[LabelledImage]:
     """`counts` images a class; `groups[label]` gives the sizes of its groups instead."""
     images = [
-        LabelledImage(ROOT / label / f"{i}.png", label, split) for label, count in counts.items() for i in range(count)
+        LabelledImage(str(ROOT / label / f"{i}.png"), label, split)
+        for label, count in counts.items()
+        for i in range(count)
     ]
     for label, sizes in (groups or {}).items():
         for g, size in enumerate(sizes):
             images += [
-                LabelledImage(ROOT / label / f"g{g}-{i}.png", label, split, group=f"{label}{g}") for i in range(size)
+                LabelledImage(str(ROOT / label / f"g{g}-{i}.png"), label, split, group=f"{label}{g}")
+                for i in range(size)
             ]
     return images
 
@@ -61,7 +64,9 @@ def test_order_of_the_listing_and_place_of_the_folder_change_nothing(sizes, frac
     first = split(images, val_fraction=fraction, seed=seed, root=ROOT)
     shuffled = random.sample(images, len(images))
     assert sides(split(shuffled, val_fraction=fraction, seed=seed, root=ROOT)) == sides(first)
-    elsewhere = [LabelledImage(Path("/other/place") / i.path.relative_to(ROOT), i.label, "", i.group) for i in shuffled]
+    elsewhere = [
+        LabelledImage(str(Path("/other/place") / i.path.relative_to(ROOT)), i.label, "", i.group) for i in shuffled
+    ]
     there = split(elsewhere, val_fraction=fraction, seed=seed, root=Path("/other/place"))
     assert {p.relative_to("/other/place"): s for p, s in sides(there).items()} == {
         p.relative_to(ROOT): s for p, s in sides(first).items()
@@ -76,7 +81,9 @@ def test_order_of_the_listing_and_place_of_the_folder_change_nothing(sizes, frac
 )
 def test_groups_are_never_divided_whatever_links_them(sizes, links, fraction, seed):
     images = listing({"x": 20, "o": 20}, groups={"o": sizes, "x": sizes})
-    images += [LabelledImage(ROOT / "x" / f"{g}.jpg", "x", group=f"o{g}") for g in range(2)]  # groups of two labels
+    images += [
+        LabelledImage(str(ROOT / "x" / f"{g}.jpg"), "x", group=f"o{g}") for g in range(2)
+    ]  # groups of two labels
     near = [(ROOT / "x" / f"{a}.png", ROOT / "x" / f"{b}.png") for a, b in links]
     result = split(images, val_fraction=fraction, test_fraction=0.1, seed=seed, near=near, root=ROOT)
     place = sides(result)
@@ -95,7 +102,7 @@ def test_groups_are_never_divided_whatever_links_them(sizes, links, fraction, se
 @given(st.integers(2, 60), fractions, seeds, st.text("abcxyz", min_size=1, max_size=6))
 def test_one_more_file_moves_at_most_one_other(n, fraction, seed, name):
     images = listing({"o": n, "x": 10})
-    new = LabelledImage(ROOT / "o" / f"{name}.png", "o")
+    new = LabelledImage(str(ROOT / "o" / f"{name}.png"), "o")
     before = split(images, val_fraction=fraction, seed=seed, root=ROOT)
     after = split([*images, new], val_fraction=fraction, seed=seed, root=ROOT)
     assert len(moved(before, after)) <= 1
@@ -109,7 +116,7 @@ def test_one_more_file_moves_at_most_one_other_group_for_each_split(sizes, joins
     options = {"val_fraction": 0.2, "test_fraction": 0.15 if with_test else 0, "seed": seed, "root": ROOT}
     own = f"o{which}" if joins else "newcomer"
     before = split(images, **options)
-    after = split([*images, LabelledImage(ROOT / "o" / "new.png", "o", group=own)], **options)
+    after = split([*images, LabelledImage(str(ROOT / "o" / "new.png"), "o", group=own)], **options)
     others = {image.group for image in moved(before, after)} - {own}
     assert len(others) <= 1 + with_test
 
@@ -138,7 +145,7 @@ def test_files_added_to_an_earlier_split_move_none_and_sizes_stay_within_one(n, 
     images = listing({"o": n, "x": 10})
     result = split(images, **options)
     for name in names:  # one after the other, as a folder grows
-        images = [*images, LabelledImage(ROOT / "o" / f"{name}.png", "o")]
+        images = [*images, LabelledImage(str(ROOT / "o" / f"{name}.png"), "o")]
         before, result = result, split(images, before=sides(result), **options)
         assert moved(before, result) == []
         there = Counter(image.split for image in result if image.label == "o")
@@ -153,7 +160,7 @@ def test_a_file_added_to_an_earlier_split_moves_at_most_the_groups_it_links(size
     options = {"val_fraction": 0.2, "test_fraction": 0.15, "seed": seed, "root": ROOT}
     images = listing({"x": 10}, groups={"o": sizes})
     before = split(images, **options)
-    new = LabelledImage(ROOT / "o" / "new.png", "o", group=f"o{a}")
+    new = LabelledImage(str(ROOT / "o" / "new.png"), "o", group=f"o{a}")
     near = [(new.path, ROOT / "o" / f"g{b}-0.png")]
     after = split([*images, new], before=sides(before), near=near, **options)
     linked = {f"o{a}", f"o{b}"}
@@ -167,7 +174,7 @@ def test_a_file_added_to_an_earlier_split_moves_at_most_the_groups_it_links(size
 
 def test_an_earlier_split_yields_to_the_folders_and_a_class_without_validation_gets_one():
     images = listing({"o": 10, "x": 10}, split="train")
-    images += [LabelledImage(ROOT / "test" / "t.png", "o", "test")]
+    images += [LabelledImage(str(ROOT / "test" / "t.png"), "o", "test")]
     before = {image.path: "test" if image.label == "o" else "train" for image in images}
     result = split(images, val_fraction=0.2, seed=0, root=ROOT, before=before)
     there = Counter((image.label, image.split) for image in result)
@@ -189,7 +196,7 @@ def test_the_drawn_files_are_not_the_first_in_order():
 
 def test_val_is_drawn_from_train_and_a_given_test_stays():
     images = listing({"o": 20, "x": 20}, split="train")
-    images += [LabelledImage(ROOT / "test" / f"{i}.png", "o", "test") for i in range(5)]
+    images += [LabelledImage(str(ROOT / "test" / f"{i}.png"), "o", "test") for i in range(5)]
     near = [(ROOT / "o" / "0.png", ROOT / "test" / "0.png")]  # a leak that is there already is told, not mended
     result = split(images, val_fraction=0.2, test_fraction=0.5, seed=3, near=near, root=ROOT)
     assert Counter(image.split for image in result) == {"train": 32, "val": 8, "test": 5}
@@ -197,13 +204,13 @@ def test_val_is_drawn_from_train_and_a_given_test_stays():
 
 
 def test_a_given_val_is_kept_and_nothing_is_drawn():
-    images = [*listing({"o": 20, "x": 20}, split="train"), LabelledImage(ROOT / "v.png", "o", "val")]
+    images = [*listing({"o": 20, "x": 20}, split="train"), LabelledImage(str(ROOT / "v.png"), "o", "val")]
     assert list(split(images, val_fraction=0.2, seed=3)) == images
 
 
 def test_an_undecided_file_follows_the_decided_ones_of_its_group():
-    images = [*listing({"o": 5, "x": 5}), LabelledImage(ROOT / "t.png", "o", "test", group="Ann")]
-    images += [LabelledImage(ROOT / "u.png", "x", group="Ann")]
+    images = [*listing({"o": 5, "x": 5}), LabelledImage(str(ROOT / "t.png"), "o", "test", group="Ann")]
+    images += [LabelledImage(str(ROOT / "u.png"), "x", group="Ann")]
     result = split(images, val_fraction=0.2, seed=0, root=ROOT)
     assert sides(result)[ROOT / "u.png"] == "test"
 
@@ -234,7 +241,7 @@ def test_what_cannot_be_split_says_why(images, options, says):
 
 @given(st.integers(5, 40), st.integers(5, 40), st.integers(2, 5), seeds)
 def test_every_image_is_val_in_exactly_one_fold_and_shares_differ_by_one(o, x, k, seed):
-    images = [*listing({"o": o, "x": x}), LabelledImage(ROOT / "t.png", "o", "test")]
+    images = [*listing({"o": o, "x": x}), LabelledImage(str(ROOT / "t.png"), "o", "test")]
     found = folds(images, k, seed, root=ROOT)
     assert len(found) == k
     val = Counter(image.path for fold in found for image in fold if image.split == "val")

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import numpy as np
+
 from ox_classifier.data import facts as facts_of_files
-from ox_classifier.data import findings, hashes
+from ox_classifier.data import findings
+from ox_classifier.data.columns import Columns, common
+from ox_classifier.data.copies import near
 from ox_classifier.data.findings import Copies, Finding
 from ox_classifier.data.folders import LabelledImage, Listing
 from ox_classifier.data.images import ImageError
+from ox_classifier.data.prints import Prints
 
 
 @dataclass(frozen=True)
@@ -64,17 +69,18 @@ def check(listing: Listing, *, cache: Path | None = None) -> Audit:
 
 
 def _audit(listing: Listing, cache: Path | None, *, thorough: bool) -> Audit:
-    images, facts, bad = [], [], []
-    measured = facts_of_files.gather([image.path for image in listing.images], cache=cache)
-    with TemporaryFile() as file:
-        prints = hashes.Prints(file)
+    images, bad = [], []
+    measured = facts_of_files.gather([image.file for image in listing.images], cache=cache)
+    with TemporaryFile(buffering=0) as file:
+        prints = Prints(file)
+        facts = Columns(prints)
         for image, fact in zip(listing.images, measured, strict=True):
             if isinstance(fact, ImageError):
                 bad.append(fact)
             else:
                 images.append(image)
-                facts.append(fact.add_to(prints))
-        copies = Copies.of(images, hashes.near(prints))
+                facts.add(fact)
+        copies = Copies.of(images, near(prints))
     found = [*findings.leaks(copies), *findings.label_conflicts(copies), *findings.unreadable(bad)]
     if thorough and images:
         found += findings.duplicates(copies)
@@ -86,21 +92,22 @@ def _audit(listing: Listing, cache: Path | None, *, thorough: bool) -> Audit:
     return Audit(listing, tuple(found), tuple(copies.together()), tuple(bad), _counts(images, facts, listing.classes))
 
 
-def _counts(images: list[LabelledImage], facts: list[facts_of_files.Facts], classes: tuple[str, ...]) -> dict:
+def _counts(images: list[LabelledImage], facts: Columns, classes: tuple[str, ...]) -> dict:
     splits = {}
     for split in ("", "train", "val", "test"):
         there = Counter(image.label for image in images if image.split == split)
         if there:
             splits[split or "undecided"] = {label: there[label] for label in classes}
-    sizes = Counter(f"{fact.width}x{fact.height}" for fact in facts)
-    sides = sorted(max(fact.size) for fact in facts)
+    sizes, times = np.unique(facts.size, axis=0, return_counts=True)
+    often = sorted(zip((-times).tolist(), sizes.tolist(), strict=True))[:5]
+    sides = np.sort(facts.size.max(axis=1, initial=0)).tolist()
     return {
         "images": len(images),
         "splits": splits,
-        "formats": dict(Counter(fact.format for fact in facts).most_common()),
-        "modes": dict(Counter(fact.mode for fact in facts).most_common()),
-        "sizes": dict(sizes.most_common(5)),
+        "formats": common(facts.format),
+        "modes": common(facts.mode),
+        "sizes": {f"{width}x{height}": -times for times, (width, height) in often},
         "different_sizes": len(sizes),
         "longest_side": {"least": sides[0], "median": sides[len(sides) // 2], "most": sides[-1]} if sides else {},
-        "bytes": sum(fact.bytes for fact in facts),
+        "bytes": int(facts.bytes.sum()),
     }

@@ -53,10 +53,10 @@ def find(root: Path, classes: Sequence[str] | None = None, *, follow_links: bool
     walk = Walk()
     found: dict[str, list[Path]] = {}
     for label, path in walk.labelled(root):
-        found.setdefault(label, []).append(path)
+        found.setdefault(label, []).append(Path(path))
     if follow_links:
         for link in (p for p in root.rglob("*") if p.parent != root and p.is_symlink() and p.is_dir()):
-            found.setdefault(link.relative_to(root).parts[0], []).extend(walk.files(link))
+            found.setdefault(link.relative_to(root).parts[0], []).extend(map(Path, walk.files(link)))
     names = tuple(classes or sorted(found, key=natural_key))
     missing = [name for name in names if not (root / name).is_dir()]
     if missing:

@@ -7,9 +7,8 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from sys import intern
 
 import numpy as np
 from PIL import Image
@@ -49,11 +48,10 @@ class Facts:
     def size(self) -> tuple[int, int]:
         return self.width, self.height
 
-    def add_to(self, prints: hashes.Prints) -> Facts:
-        """Hand over what the search for copies reads; returns the rest, which is small."""
-        waves = np.frombuffer(self.waves, np.float16).reshape(hashes.SIDE, hashes.SIDE)
-        prints.add(waves, (self.red, self.green, self.blue), self.size, self.digest)
-        return replace(self, format=intern(self.format), mode=intern(self.mode), digest=b"", waves=b"")
+    @property
+    def print(self) -> np.ndarray:
+        """The lowest frequencies, float16 (hashes.SIDE, hashes.SIDE)."""
+        return np.frombuffer(self.waves, np.float16).reshape(hashes.SIDE, hashes.SIDE)
 
     @property
     def brightness(self) -> float:
@@ -85,7 +83,7 @@ def measure(path: Path) -> Facts:
     )
 
 
-def gather(paths: Sequence[Path], *, cache: Path | None = None) -> Iterator[Facts | ImageError]:
+def gather(paths: Sequence[Path | str], *, cache: Path | None = None) -> Iterator[Facts | ImageError]:
     """The facts of every file, in the order of `paths`; where a file can't be read, the error instead.
 
     Files known to the cache (default: $OX_CACHE or ~/.cache/ox) by path, size and times are not opened; those whose
@@ -96,9 +94,9 @@ def gather(paths: Sequence[Path], *, cache: Path | None = None) -> Iterator[Fact
         yield from track(_gather(paths, known, pool), label="looking at images", total=len(paths))
 
 
-def _gather(paths: Sequence[Path], known: _Cache, pool: ThreadPoolExecutor) -> Iterator[Facts | ImageError]:
+def _gather(paths: Sequence[Path | str], known: _Cache, pool: ThreadPoolExecutor) -> Iterator[Facts | ImageError]:
     for start in range(0, len(paths), BATCH):
-        part = [path.absolute() for path in paths[start : start + BATCH]]
+        part = [Path(path).absolute() for path in paths[start : start + BATCH]]
         stamps = {path: _stamp(path) for path in part}
         found = known.by_stamps(stamps)
         rest = [path for path in stamps if path not in found]

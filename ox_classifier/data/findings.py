@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from ox_classifier.data.balance import BALANCED
-from ox_classifier.data.facts import Facts
+from ox_classifier.data.columns import Columns
+from ox_classifier.data.copies import Near
 from ox_classifier.data.folders import SPLITS, LabelledImage
-from ox_classifier.data.hashes import Near
 from ox_classifier.data.images import ImageError
 
 LEVELS = ("error", "warning", "note")
@@ -150,62 +150,59 @@ def duplicates(copies: Copies) -> list[Finding]:
     )
 
 
-def blanks(images: Sequence[LabelledImage], facts: Sequence[Facts]) -> list[Finding]:
+def blanks(images: Sequence[LabelledImage], facts: Columns) -> list[Finding]:
     """Pictures of nothing."""
-    cases = [(image.path,) for image, fact in zip(images, facts, strict=True) if fact.mark < BLANK]
     return _some(
         "warning",
         "blank",
-        cases,
+        _cases(images, facts.mark < BLANK),
         "{n} {are} blank or almost so: remove {them}, or say what stands there in a class of its own",
     )
 
 
-def misread(images: Sequence[LabelledImage], facts: Sequence[Facts]) -> list[Finding]:
+def misread(images: Sequence[LabelledImage], facts: Columns) -> list[Finding]:
     """What other tools skip or misread, and what ox does with it."""
+    formats, modes = facts.format, facts.mode
+    fitting = {form: EXTENSIONS.get(form, ()) for form in np.unique(formats).tolist()}
+    lies = [
+        not image.file.lower().endswith(fitting[form]) for image, form in zip(images, formats.tolist(), strict=True)
+    ]
     kinds = (
         (
             "suffix",
-            lambda path, fact: path.suffix.lower() not in EXTENSIONS.get(fact.format, ()),
+            np.array(lies),
             "{n} {are} of another format than the suffix says: ox goes by content, other tools may stop or skip {them}",
         ),
         (
             "rotated",
-            lambda _, fact: fact.rotated,
+            facts.rotated,
             "{n} {are} stored turned, with an EXIF note: ox shows {them} upright, stock Keras as stored",
         ),
         (
             "transparent",
-            lambda _, fact: fact.transparent,
+            facts.transparent,
             "{n} {have} transparency: ox puts {them} on white, stock Keras shows the hidden colour",
         ),
         (
             "deep",
-            lambda _, fact: fact.mode in ("I", "F") or fact.mode.startswith("I;16"),
+            np.isin(modes, ("I", "F")) | np.char.startswith(modes, "I;16"),
             "{n} {have} 16 bits or more a pixel: ox scales {them} to 8, stock Keras clips {them} at 255",
         ),
-        ("cmyk", lambda _, fact: fact.mode == "CMYK", "{n} {are} in print colours (CMYK): ox converts {them} to RGB"),
-        (
-            "animated",
-            lambda _, fact: fact.frames > 1 and fact.format != "MPO",
-            "{n} {have} several frames: ox reads the first",
-        ),
+        ("cmyk", modes == "CMYK", "{n} {are} in print colours (CMYK): ox converts {them} to RGB"),
+        ("animated", (facts.frames > 1) & (formats != "MPO"), "{n} {have} several frames: ox reads the first"),
     )
-    found = []
-    for kind, applies, sentence in kinds:
-        cases = [(image.path,) for image, fact in zip(images, facts, strict=True) if applies(image.path, fact)]
-        found += _some("note", kind, cases, sentence)
-    return found
+    return [
+        finding for kind, mask, sentence in kinds for finding in _some("note", kind, _cases(images, mask), sentence)
+    ]
 
 
-def outliers(images: Sequence[LabelledImage], facts: Sequence[Facts]) -> list[Finding]:
+def outliers(images: Sequence[LabelledImage], facts: Columns) -> list[Finding]:
     """Few files much larger, smaller, lighter or darker than the middle half."""
-    sides = np.log2([max(fact.width * fact.height, 1) ** 0.5 for fact in facts])
-    light = np.array([fact.brightness for fact in facts])
+    sides = np.log2(facts.size.prod(axis=1)) / 2
     found = []
     for kind, values, least, words in (
         ("size", sides, OUTLYING_OCTAVES, ("smaller", "larger")),
-        ("brightness", light, OUTLYING_LEVELS, ("darker", "lighter")),
+        ("brightness", facts.brightness, OUTLYING_LEVELS, ("darker", "lighter")),
     ):
         low, high = _outlying(values, least)
         if not 0 < len(low) + len(high) <= max(1, OUTLYING_SHARE * len(values)):
@@ -229,6 +226,10 @@ def imbalance(images: Sequence[LabelledImage]) -> list[Finding]:
         f"--balance auto, or add to {least}"
     )
     return [Finding("warning", "imbalance", sentence)]
+
+
+def _cases(images: Sequence[LabelledImage], mask: np.ndarray) -> list[tuple[Path, ...]]:
+    return [(images[i].path,) for i in np.flatnonzero(mask)]
 
 
 def _outlying(values: np.ndarray, least: float) -> tuple[list[int], list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -88,4 +89,4 @@ def _image(row: dict[str, str], root: Path, csv_path: Path, number: int) -> Labe
     split = row["split"].lower()
     if split and split not in SPLIT_FOLDERS:
         raise UsageError(f"{where}: split {row['split']!r} is unknown: give train, val, test or leave it empty")
-    return LabelledImage(root / row["path"], row["label"], SPLIT_FOLDERS.get(split, ""), row["group"])
+    return LabelledImage(os.fspath(root / row["path"]), row["label"], SPLIT_FOLDERS.get(split, ""), row["group"])

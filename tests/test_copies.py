@@ -9,23 +9,26 @@ import pytest
 from PIL import Image, ImageDraw, ImageOps
 
 from ox_classifier.data import facts, folders, hashes
+from ox_classifier.data.columns import Columns
+from ox_classifier.data.copies import Near, near
 from ox_classifier.data.images import ImageError, open_picture
+from ox_classifier.data.prints import Prints
 from tests.conftest import REAL, draw_mark
 from tests.planted import plant
 
 TWICE = ("tempdata73", "kvuletic2_crops")  # one board photographed twice: their marks are copies of each other
 
 
-def prints(images: list[Image.Image]) -> hashes.Prints:
-    prints = hashes.Prints(io.BytesIO())
+def prints(images: list[Image.Image]) -> Prints:
+    prints = Prints(io.BytesIO())
     for image in images:
         color = np.asarray(image.convert("RGB"), float).mean(axis=(0, 1))
         prints.add(hashes.waves(hashes.thumbnail(image)), color, image.size, hashes.digest(image))
     return prints
 
 
-def found(*images: Image.Image) -> list[hashes.Near]:
-    return hashes.near(prints(list(images)))
+def found(*images: Image.Image) -> list[Near]:
+    return near(prints(list(images)))
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -67,14 +70,14 @@ def test_waves_are_the_cosine_transform():
     ],
 )
 def test_mirrored_copies_say_how(mark, flip, name):
-    assert found(mark, flip(mark)) == [hashes.Near(0, 1, exact=False, flip=name)]
+    assert found(mark, flip(mark)) == [Near(0, 1, exact=False, flip=name)]
 
 
 def test_exact_copies_pair_with_the_first_of_their_set(mark):
     assert found(mark, mark.copy(), jpeg(mark, 60), mark.copy()) == [
-        hashes.Near(0, 1, exact=True),
-        hashes.Near(0, 2, exact=False),
-        hashes.Near(0, 3, exact=True),
+        Near(0, 1, exact=True),
+        Near(0, 2, exact=False),
+        Near(0, 3, exact=True),
     ]
 
 
@@ -106,23 +109,23 @@ def test_blank_pictures_are_no_near_copies():
 
 
 def test_nothing_at_all():
-    assert hashes.near(hashes.Prints(io.BytesIO())) == []
+    assert near(Prints(io.BytesIO())) == []
 
 
 def rates(planted, cache):
     """Share of planted pairs found by kind, and the reported pairs that are wrong, as (wrong, reported)."""
     paths = [image.path for image in folders.find(planted.root).images]
     measured = facts.gather(paths, cache=cache)
-    all_prints = hashes.Prints(io.BytesIO())
-    kept = [
-        (path, fact.add_to(all_prints))
-        for path, fact in zip(paths, measured, strict=True)
-        if not isinstance(fact, ImageError)
-    ]
-    assert sorted(set(paths) - {path for path, _ in kept}) == sorted(planted.broken)
-    pairs = hashes.near(all_prints)
-    reported = {frozenset((kept[pair.a][0], kept[pair.b][0])) for pair in pairs}
-    exact = {frozenset((kept[pair.a][0], kept[pair.b][0])) for pair in pairs if pair.exact}
+    all_prints = Prints(io.BytesIO())
+    columns, kept = Columns(all_prints), []
+    for path, fact in zip(paths, measured, strict=True):
+        if not isinstance(fact, ImageError):
+            columns.add(fact)
+            kept.append(path)
+    assert sorted(set(paths) - set(kept)) == sorted(planted.broken)
+    pairs = near(all_prints)
+    reported = {frozenset((kept[pair.a], kept[pair.b])) for pair in pairs}
+    exact = {frozenset((kept[pair.a], kept[pair.b])) for pair in pairs if pair.exact}
     shares = {
         kind: sum(frozenset(pair) in (exact if kind in ("exact", "two_labels") else reported) for pair in there)
         / len(there)
