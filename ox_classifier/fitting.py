@@ -58,7 +58,7 @@ def fit(
     learning_rate: float = 1e-3,
     monitor: str = "val_accuracy",
     class_weight: dict[int, float] | None = None,
-    average: bool = False,
+    average: float = 0,
     each_epoch: Callable[[list[dict]], None] = lambda rows: None,
     history: History | None = None,
 ) -> History:
@@ -66,7 +66,7 @@ def fit(
 
     Batches are (pixels, class index); the loss follows from the network's last layer. The learning rate falls to 0.7
     of itself after 2 epochs without improvement of `monitor`; training stops after 10. `each_epoch` gets all rows.
-    With `average`, what is validated and kept is the exponential moving average of the weights over about one epoch.
+    With `average`, what is validated and kept is the exponential moving average of the weights over so many epochs.
     Given a `history`, its epochs count as done: their rows stay, and its best stays unless beaten.
 
     Raises:
@@ -74,13 +74,16 @@ def fit(
         OxError: If the loss is no longer a number.
     """
     check_monitor(monitor)
-    compile_for_classes(model, learning_rate, average_over=len(train) if average else 0)
+    average_over = round(average * len(train))
+    compile_for_classes(model, learning_rate, average_over=average_over)
     history = history or History()
     known_best = score(history.best_row, monitor) if history.rows else -math.inf
     keeper = keras.callbacks.ModelCheckpoint(checkpoint, monitor="score", mode="max", save_best_only=True)
     keeper.best = known_best
     callbacks = [
-        *([keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if average else []),  # before those that keep weights
+        *(
+            [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if average_over > 1 else []
+        ),  # before those that keep weights
         _Score(monitor),
         keras.callbacks.ReduceLROnPlateau(
             monitor="score", mode="max", factor=RATE_FACTOR, patience=REDUCE_PATIENCE, min_delta=0, min_lr=1e-6
@@ -128,10 +131,10 @@ def check_monitor(monitor: str) -> None:
 def compile_for_classes(model: keras.Model, learning_rate: float, *, average_over: int = 0) -> None:
     """Compile with Adam and the cross-entropy that fits the network's answer (one probability, or one a class).
 
-    `average_over` is the number of steps whose weights the optimizer averages beside its work; 0: it doesn't.
+    `average_over` is the number of steps whose weights the optimizer averages beside its work; under 2 it doesn't.
     """
     single = model.output_shape[-1] == 1
-    averaging = {"use_ema": True, "ema_momentum": 1 - 1 / average_over} if average_over else {}
+    averaging = {"use_ema": True, "ema_momentum": 1 - 1 / average_over} if average_over > 1 else {}
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate, **averaging),
         loss="binary_crossentropy" if single else "sparse_categorical_crossentropy",

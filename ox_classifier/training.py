@@ -43,7 +43,7 @@ class Recipe:
     monitor: str = "val_accuracy"
     seed: int = 0
     augmentation: dict = field(default_factory=dict)  # settings of ImageDataGenerator; empty: none
-    average: bool = False  # keep the moving average of the weights
+    average: float = 0  # epochs that the moving average of the weights reaches over; 0: keep the last step's
     balance: bool = True  # weigh the classes where they differ by more than 1:1.5
     weights: str | None = None  # of a frozen base, as are the next two
     views: int | None = None
@@ -187,7 +187,7 @@ def _fit(
         learning_rate=task.recipe.learning_rate * slower,
         monitor=task.recipe.monitor,
         class_weight=class_weights(task.recipe, task.material),
-        average=task.recipe.average,
+        average=min(task.recipe.average, 1) if history else task.recipe.average,  # few epochs, few to average over
         each_epoch=lambda rows: write_history(run, rows),
         history=history,
     )

@@ -120,8 +120,9 @@ def test_average_is_what_stock_keras_averages(tmp_path):
     stock.compile(keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.8), "binary_crossentropy")
     stock.fit(Slices(), epochs=3, shuffle=False, verbose=0)  # leaves the average in the weights
     options = {"epochs": 3, "learning_rate": 0.05, "monitor": "val_loss"}
-    history = fitting.fit(ours, Slices(), Slices(), checkpoint=tmp_path / "a.keras", average=True, **options)
+    history = fitting.fit(ours, Slices(), Slices(), checkpoint=tmp_path / "a.keras", average=1, **options)
     fitting.fit(plain, Slices(), Slices(), checkpoint=tmp_path / "b.keras", **options)
+    assert fitting.fit(fresh(), Slices(), Slices(), checkpoint=tmp_path / "c.keras", average=0.2, **options).rows
     assert history.best == 2  # the loss still falls, so the last epoch is kept
     np.testing.assert_allclose(ours.get_weights()[0], stock.get_weights()[0], rtol=1e-5)
     assert np.abs(plain.get_weights()[0] - stock.get_weights()[0]).max() > 1e-3

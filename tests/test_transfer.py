@@ -145,7 +145,7 @@ def test_what_a_base_cannot_take_is_one_sentence(arch, shape, settings, said):
 @pytest.mark.parametrize("views", [0, 1, 3])
 def test_what_the_head_learns_the_whole_network_knows(tmp_path, views):
     made = prepare(views=views)
-    history = fit(made.head, made.train, made.val, tmp_path)
+    history = fit(made.head, made.train, made.val, tmp_path, epochs=8)
     assert history.best_row["val_accuracy"] > 0.9
     test, _ = marks(10, 3)
     pixels = test.astype(np.float32) / 255

@@ -29,7 +29,7 @@ def train(
     learning_rate: Annotated[float | None, Option(help=f"Adam's first learning rate {OWN}.")] = None,
     dropout: Annotated[float | None, Option(help=f"Dropout rate {OWN}.")] = None,
     monitor: Annotated[str | None, Option(help=f"Figure to watch: [val_]accuracy or [val_]loss {OWN}.")] = None,
-    average: Annotated[bool | None, Option(help=f"Keep the weights' mean over about an epoch {OWN}.")] = None,
+    average: Annotated[float | None, Option(min=0, help=f"Epochs to average the weights over, 0: none {OWN}.")] = None,
     augment: Annotated[bool | None, Option(help=f"Vary the training images {OWN}.")] = None,
     horizontal_flip: Annotated[bool | None, Option(help=f"Mirror left and right {OWN}.")] = None,
     vertical_flip: Annotated[bool | None, Option(help=f"Mirror top and bottom {OWN}.")] = None,

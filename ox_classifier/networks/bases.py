@@ -44,7 +44,7 @@ def vgg16(
         OxError: If the ImageNet weights are nowhere to be had.
 
     Source: the second half of the O/X exercise: 50,178 trainable and 14,714,688 frozen parameters at
-    224x224 with two classes.
+    224x224 with two classes. Its Dropout drops whole feature maps here (Tompson et al. 2015, section 3.2).
     """
     return build("vgg16", image_shape, num_classes, dropout=dropout, weights=weights)[0]
 
@@ -89,7 +89,9 @@ def build(
     origin = weight_files.load(frozen, arch, weights)
     for layer in frozen.layers:
         layer.trainable = False  # batch normalisation, too, then keeps to its stored statistics
-    x = layers.Dropout(dropout, name="dropout")(seen)
+    # what neighbours in a feature map say is much the same, so only dropping whole maps leaves anything to miss
+    dropping = layers.Dropout if base.pooling else layers.SpatialDropout2D
+    x = dropping(dropout, name="dropout")(seen)
     x = layers.Flatten(name="flatten")(x)
     # float32 under mixed precision, too: a float16 softmax rounds small probabilities to 0
     answer = layers.Dense(num_classes, activation="softmax", dtype="float32", name="probabilities")(x)

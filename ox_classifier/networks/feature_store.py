@@ -12,7 +12,9 @@ import shutil
 import time
 import zlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -128,17 +130,16 @@ class FeatureStore:
         self._places[key] = (path, size // self.record.itemsize)
 
     def rows(self, keys: Sequence[bytes]) -> np.ndarray:
-        """The features of these views, float32 of shape (n, *shape); memory-mapped only while they are copied."""
+        """The features of these views, float32 of shape (n, *shape)."""
         rows = np.empty((len(keys), *self.shape), np.float32)
-        maps: dict[Path, np.memmap] = {}  # dropped on return, or the pages would count as this process' memory
-        for i, key in enumerate(keys):
-            path, place = self._places[key]
-            if path not in maps:
-                try:
-                    maps[path] = np.memmap(path, self.record, mode="r", shape=_size(path) // self.record.itemsize)
-                except (OSError, ValueError) as error:
-                    raise OxError(f"{path} was removed or cut short while in use: start again") from error
-            rows[i] = maps[path][place]["row"]
+        places = [self._places[key] for key in keys]
+        with ExitStack() as stack:
+            # read, not mapped: three times as fast, and mapped pages would count as this process' memory
+            files = {path: stack.enter_context(_opened(path)) for path in {path for path, _ in places}}
+            for row, (path, place) in zip(rows, places, strict=True):
+                files[path].seek(place * self.record.itemsize + KEY_BYTES)
+                if files[path].readinto(row) != row.nbytes:
+                    raise _cut_short(path)
         return rows
 
     def forget_damaged(self, keys: Sequence[bytes]) -> int:
@@ -177,6 +178,17 @@ class FeatureStore:
         if count:
             keys = np.memmap(path, self.record, mode="r", shape=count)["key"]
             self._places.update((key.tobytes(), (path, i)) for i, key in enumerate(keys))
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        raise _cut_short(path) from error
+
+
+def _cut_short(path: Path) -> OxError:
+    return OxError(f"{path} was removed or cut short while in use: start again")
 
 
 def _checksum(record: np.void) -> int:

@@ -235,5 +235,6 @@ WRITERS: dict[str, Callable[[_Graph, keras.Operation], None]] = {
     "Flatten": _flatten,
     "Dense": _dense,
     "Dropout": _nothing,
+    "SpatialDropout2D": _nothing,
     "Activation": _Graph.activation,
 }
