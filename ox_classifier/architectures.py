@@ -27,6 +27,7 @@ class Architecture:
     monitor: str = "val_accuracy"
     augmentation: dict = field(default_factory=dict)
     average: float = 0
+    patience: int = 10  # epochs without improvement, after which training stops
     frozen: bool = False
     views: int = 1
 
@@ -38,6 +39,7 @@ FROZEN = {
     "augmentation": FLIPS | SHIFTS | HANDS,
     "monitor": "val_loss",  # accuracies are so near to 1 that the best is a matter of luck
     "average": 5,
+    "patience": 4,  # what is averaged over five epochs improves in every one of them, until it no longer does
     "frozen": True,
 }
 ARCHITECTURES = {

@@ -18,7 +18,7 @@ from ox_classifier.progress import EpochBar, say
 
 MONITORS = ("val_accuracy", "val_loss", "accuracy", "loss")
 COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
-REDUCE_PATIENCE, STOP_PATIENCE = 2, 10
+REDUCE_PATIENCE = 2
 TIE = 1e-5  # weight of the loss between equal accuracies: under one image in a hundred thousand
 RATE_FACTOR = 0.7
 
@@ -59,13 +59,15 @@ def fit(
     monitor: str = "val_accuracy",
     class_weight: dict[int, float] | None = None,
     average: float = 0,
+    patience: int = 10,
     each_epoch: Callable[[list[dict]], None] = lambda rows: None,
     history: History | None = None,
 ) -> History:
     """Train until `epochs` or no improvement, and leave the best epoch's weights in `model` and in `checkpoint`.
 
     Batches are (pixels, class index); the loss follows from the network's last layer. The learning rate falls to 0.7
-    of itself after 2 epochs without improvement of `monitor`; training stops after 10. `each_epoch` gets all rows.
+    of itself after 2 epochs without improvement of `monitor`; training stops after `patience`. `each_epoch` gets
+    all rows.
     With `average`, what is validated and kept is the exponential moving average of the weights over so many epochs.
     Given a `history`, its epochs count as done: their rows stay, and its best stays unless beaten.
 
@@ -88,7 +90,7 @@ def fit(
         keras.callbacks.ReduceLROnPlateau(
             monitor="score", mode="max", factor=RATE_FACTOR, patience=REDUCE_PATIENCE, min_delta=0, min_lr=1e-6
         ),
-        keras.callbacks.EarlyStopping(monitor="score", mode="max", patience=STOP_PATIENCE, restore_best_weights=True),
+        keras.callbacks.EarlyStopping(monitor="score", mode="max", patience=patience, restore_best_weights=True),
         keras.callbacks.TerminateOnNaN(),
         keeper,
         _Epochs(history, epochs + len(history.rows), each_epoch, monitor),

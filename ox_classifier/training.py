@@ -45,6 +45,7 @@ class Recipe:
     augmentation: dict = field(default_factory=dict)  # settings of ImageDataGenerator; empty: none
     average: float = 0  # epochs that the moving average of the weights reaches over; 0: keep the last step's
     balance: bool = True  # weigh the classes where they differ by more than 1:1.5
+    patience: int = 10  # epochs without improvement, after which training stops
     weights: str | None = None  # of a frozen base, as are the next two
     views: int | None = None
     fine_tune: int = 0
@@ -188,6 +189,7 @@ def _fit(
         monitor=task.recipe.monitor,
         class_weight=class_weights(task.recipe, task.material),
         average=min(task.recipe.average, 1) if history else task.recipe.average,  # few epochs, few to average over
+        patience=task.recipe.patience,
         each_epoch=lambda rows: write_history(run, rows),
         history=history,
     )

@@ -112,6 +112,7 @@ def train(
             seed=seed,
             augmentation=varied,
             average=network.average if average is None else average,
+            patience=network.patience,
             balance=balance == "auto",
             weights=weights if network.frozen else None,
             views=(network.views if views is None else views) if network.frozen else None,

@@ -43,7 +43,7 @@ def gather(
     Ranked by a hash of the seed and of the paths under `root` (default: the folder common to all), so neither the
     order of the images nor the place of the folder matters.
     """
-    parent: dict = {image.path: image.path for image in images}
+    parent: dict = {image.file: image.file for image in images}
 
     def find(key):
         while parent[key] != key:
@@ -54,14 +54,14 @@ def gather(
     for image in images:
         if image.group:
             name = ("group", image.group)
-            parent[find(image.path)] = find(parent.setdefault(name, name))
+            parent[find(image.file)] = find(parent.setdefault(name, name))
     for together in near:
-        known = [path for path in together if path in parent]
-        for path in known[1:]:
-            parent[find(path)] = find(known[0])
+        known = [file for file in map(os.fspath, together) if file in parent]
+        for file in known[1:]:
+            parent[find(file)] = find(known[0])
     members = defaultdict(list)
     for image in images:
-        members[find(image.path)].append(image)
+        members[find(image.file)].append(image)
     base = _base(images, root)
     key = str(seed).encode()
     groups = [Group(min(_hash(image, base, key) for image in found), tuple(found)) for found in members.values()]

@@ -51,15 +51,15 @@ def split(
     if "" in taken:
         free = [group for group in groups if group.splits == {""}]
         sides = {
-            image.path: _side_of_the_decided(group) for group in groups for image in group.images if not image.split
+            image.file: _side_of_the_decided(group) for group in groups for image in group.images if not image.split
         }
     else:
         free, sides = [part for group in groups if (part := group.only("train"))], {}
     if any(fractions.values()):
         _refuse_single_images(free)
         drawn = _draw(free, fractions, {id(group): side for group in free if (side := _earlier(group, before, taken))})
-        sides |= {image.path: drawn[id(group)] for group in free for image in group.images}
-    return tuple(replace(image, split=sides.get(image.path, image.split)) for image in images)
+        sides |= {image.file: drawn[id(group)] for group in free for image in group.images}
+    return tuple(replace(image, split=sides.get(image.file, image.split)) for image in images)
 
 
 def folds(
@@ -93,10 +93,10 @@ def folds(
     for group in sorted(groups, key=lambda group: (-len(group.images), group.rank)):
         best = min(range(k), key=lambda fold: (_crowding(group, counts[fold], totals), counts[fold].total(), fold))
         counts[best] += group.labels
-        fold_of |= {image.path: best for image in group.images}
+        fold_of |= {image.file: best for image in group.images}
     return tuple(
         tuple(
-            image if image.split == "test" else replace(image, split="val" if fold_of[image.path] == fold else "train")
+            image if image.split == "test" else replace(image, split="val" if fold_of[image.file] == fold else "train")
             for image in images
         )
         for fold in range(k)
@@ -194,7 +194,7 @@ def _side_of_the_decided(group: Group) -> str:
 
 def _earlier(group: Group, before: Mapping[Path, str], taken: set[str]) -> str:
     """Where the group was; "" if it is new, or if that side is no longer drawn because there is a folder of it."""
-    there = {before.get(image.path, "") for image in group.images}
+    there = {before.get(image.path, "") for image in group.images} if before else set()
     return next((side for side in ("test", "val", "train") if side in there and (side not in taken - {"train"})), "")
 
 
