@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def prepare(
     listing = folders.find(data)
     if group:
         listing = tables.with_groups(listing, group)
-    listing, before = _earlier_sides(listing, earlier) if earlier is not None else (listing, {})
+    before = _earlier_sides(listing, earlier) if earlier is not None else {}
     found = audit.quick_check(listing)
     if strict and found.errors:
         raise GateError(f"{data} has errors and --strict was given: " + "; ".join(e.sentence for e in found.errors))
@@ -88,6 +89,8 @@ def prepare(
         root=listing.root,
         before=before,
     )
+    if earlier is not None:
+        listing = replace(listing, notes=(*listing.notes, _stayed(images, before, len(earlier))))
     return Prepared(listing, found, images, seed)
 
 
@@ -98,17 +101,30 @@ def advise(prepared: Prepared, folds: int | None) -> None:
         say(f"{count} images for training and validation are few: --folds 5 measures with all of them")
 
 
-def _earlier_sides(listing: Listing, sides: Mapping[str, str]) -> tuple[Listing, dict[Path, str]]:
-    """The side of each file that has one already, and the listing with a note of how many those are."""
-    before = {image.path: sides[name] for image in listing.images if (name := listing.name(image.path)) in sides}
+def _earlier_sides(listing: Listing, sides: Mapping[str, str]) -> dict[Path, str]:
+    """The side of each file that has one already; names that look alike are alike, however they are encoded."""
+    known = {unicodedata.normalize("NFC", name): side for name, side in sides.items()}
+    names = {image.path: unicodedata.normalize("NFC", listing.name(image.path)) for image in listing.images}
+    before = {path: known[name] for path, name in names.items() if name in known}
     if not before:
         raise UsageError(
             f"--split-from: none of the run's {len(sides):,} files, such as {next(iter(sides), 'none')}, is in "
             f"{listing.root}: name a run trained on an earlier state of this folder"
         )
-    new = len(listing.images) - len(before)
-    note = f"--split-from: {len(before):,} files stay on their side, {new:,} are new"
-    return replace(listing, notes=(*listing.notes, note)), before
+    return before
+
+
+def _stayed(images: Sequence[LabelledImage], before: Mapping[Path, str], known: int) -> str:
+    """What became of the files of an earlier split."""
+    there = [image.split == before[image.path] for image in images if image.path in before]
+    parts = [f"{sum(there):,} files stay on their side", f"{len(images) - len(there):,} are new"]
+    if not all(there):
+        parts.append(
+            f"{len(there) - sum(there):,} change sides (copies or groups link them, or the data say otherwise)"
+        )
+    if len(there) < known:
+        parts.append(f"{known - len(there):,} of the run's are not here")
+    return f"--split-from: {', '.join(parts)}"
 
 
 def _refuse_memory(found: Audit) -> None:

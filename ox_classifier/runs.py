@@ -50,7 +50,7 @@ class Run:
         """Write a CSV file (UTF-8, with header) into the run folder."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
@@ -65,7 +65,7 @@ class Run:
         path = self.path / name
         if not path.is_file():
             raise UsageError(f"run {self.path} has no {name}: its training did not get that far; train again")
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return list(csv.DictReader(file))
 
 

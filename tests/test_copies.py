@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from ox_classifier.data import facts, folders, hashes
+from ox_classifier.data import copies, facts, folders, hashes
 from ox_classifier.data.columns import Columns
-from ox_classifier.data.copies import Near, near
+from ox_classifier.data.copies import FLIPS, Near, near
 from ox_classifier.data.images import ImageError, open_picture
 from ox_classifier.data.prints import Prints
 from tests.conftest import REAL, draw_mark
@@ -106,6 +106,21 @@ def test_another_mark_of_the_same_hand_is_another_picture(side):
 
 def test_blank_pictures_are_no_near_copies():
     assert found(Image.new("L", (30, 30), 250), Image.new("L", (40, 40), 250)) == []
+
+
+def test_blocks_lose_no_pair_and_find_none_twice(monkeypatch):
+    """In one block, and in blocks so small that most pairs lie in two of them."""
+    rng = np.random.default_rng(3)
+    images = [draw_mark("ox"[i % 2], rng, (48, 80)[i % 3 == 0]) for i in range(120)]
+    images += [image.copy() for image in images[:10]] + [ImageOps.mirror(image) for image in images[10:30]]
+    images += [image.resize((60, 60), Image.Resampling.LANCZOS) for image in images[30:60]] + [images[0]]
+    rng.shuffle(images)
+    expected = found(*images)
+    assert sum(pair.exact for pair in expected) == 11 and sum(pair.flip == FLIPS[1] for pair in expected) >= 20
+    for sizes in ((16, 4, 3), (7, 3, 2), (1, 1, 1)):
+        for name, size in zip(("BLOCK", "STRIP", "PAIRS"), sizes, strict=True):
+            monkeypatch.setattr(copies, name, size)
+        assert found(*images) == expected
 
 
 def test_nothing_at_all():

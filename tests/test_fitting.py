@@ -84,6 +84,11 @@ def test_rate_falls_after_two_epochs_and_training_stops_after_ten(fit):
     assert kept == 0.0
 
 
+def test_patience_is_how_long_to_wait(fit):
+    history, kept, _ = fit([(0.8, 0.6), (0.9, 0.5), (0.8, 0.6)], 50, patience=4)
+    assert len(history.rows) == 2 + 4 and kept == 1.0
+
+
 def test_each_epoch_is_handed_all_rows(fit):
     seen = []
     fit([(0.5, 0.5)], 3, each_epoch=lambda rows: seen.append(len(rows)))

@@ -163,3 +163,24 @@ def test_a_run_on_other_files_gives_no_sides(here):
     assert result.exit_code == 2
     assert "--split-from: none of the run's 1 files, such as cats/1.png, is in marks: name" in result.stderr
     assert "no run 'older'" in ox(f"train --data marks --split-from older {TINY}").stderr
+
+
+def test_what_becomes_of_an_earlier_split_is_counted(here):
+    data = draw_folder(here / "marks", {"": 8})
+    before = {f"{label}/00{number}.png": "test" if number < 2 else "train" for label in "ox" for number in range(7)}
+    before |= {"o/caf\u00e9.png": "val", "o/gone.png": "val", "x/gone.png": "val"}
+    (data / "o" / "006.png").rename(data / "o" / "cafe\u0301.png")  # the same name, encoded as a Mac does
+    found = prepare(data, earlier=before)
+    (line,) = [line for line in found.lines() if line.startswith("--split-from")]
+    assert line == "--split-from: 14 files stay on their side, 2 are new, 3 of the run's are not here"
+    assert next(i.split for i in found.images if i.path.stem.startswith("caf")) == "val"
+    assert sum(image.split == "test" for image in found.images) == 4
+    shutil.copy(data / "o" / "000.png", data / "o" / "copy.png")
+    found = prepare(data, earlier=before | {"o/copy.png": "train"})
+    assert any("1 change sides" in line for line in found.lines())
+
+
+def test_folds_and_an_earlier_split_exclude_each_other(here):
+    draw_folder(here / "marks", {"": 6})
+    result = ox(f"train --data marks --folds 3 --split-from first {TINY}")
+    assert result.exit_code == 2 and "leave one of them out" in result.stderr

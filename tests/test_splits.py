@@ -172,6 +172,35 @@ def test_a_file_added_to_an_earlier_split_moves_at_most_the_groups_it_links(size
         assert moved(before, after) == []
 
 
+def test_an_earlier_test_stays_out_of_train_whatever_fractions_are_asked():
+    images = listing({"o": 10, "x": 10})
+    before = sides(split(images, val_fraction=0.2, test_fraction=0.2, seed=0, root=ROOT))
+    for fraction in (0, 0.2, 0.5):
+        assert sides(split(images, val_fraction=fraction, seed=1, root=ROOT, before=before)) == before
+    decided = [
+        LabelledImage(str(ROOT / "v.png"), label, "val") for label in "o"
+    ]  # a val folder, and a test from before
+    result = sides(split([*images, *decided], val_fraction=0.2, seed=0, root=ROOT, before=before))
+    assert {path for path, side in result.items() if side == "test"} == {p for p, s in before.items() if s == "test"}
+
+
+def test_linked_groups_go_where_most_of_them_were_and_train_is_never_emptied():
+    images = listing({"x": 10}, groups={"o": [100, 1, 1]})
+    before = {image.path: "val" if image.group == "o1" else "train" for image in images}
+    new = LabelledImage(str(ROOT / "o" / "new.png"), "o", group="o0")
+    near = [(new.path, ROOT / "o" / "g1-0.png")]
+    result = split([*images, new], val_fraction=0.2, seed=0, root=ROOT, before=before, near=near)
+    assert Counter(image.split for image in result if image.group in ("o0", "o1")) == {"train": 102}
+    two = [*listing({"x": 4}, groups={"o": [1, 1]})]
+    before = {image.path: "val" if image.group == "o1" else "train" for image in two}
+    with pytest.raises(UsageError, match="class 'o': its 3 images are copies"):
+        split([*two, new], val_fraction=0.2, seed=0, root=ROOT, before=before, near=near)
+    alone = [*listing({"x": 4, "o": 2})]
+    before = {image.path: "test" if image.path.stem == "0" and image.label == "o" else "" for image in alone}
+    with pytest.raises(UsageError, match="class 'o' has 1 images outside the test"):
+        split(alone, val_fraction=0.2, seed=0, root=ROOT, before=before)
+
+
 def test_an_earlier_split_yields_to_the_folders_and_a_class_without_validation_gets_one():
     images = listing({"o": 10, "x": 10}, split="train")
     images += [LabelledImage(str(ROOT / "test" / "t.png"), "o", "test")]

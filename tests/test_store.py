@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ox_classifier.data.images import ImageError, PixelRule, read
-from ox_classifier.data.store import CHUNK, decode
+from ox_classifier.data.store import CHUNK, OnDemand, decode
 
 RULE = PixelRule(20, 24)
 COUNT = 3 * CHUNK + 5
@@ -106,3 +106,35 @@ def test_memory_stays_flat_over_the_budget():
 def test_needs_no_tensorflow():
     program = "import sys, ox_classifier.data.store; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_on_demand_gives_the_pixels_that_decoding_everything_gives(files):
+    images, expected = OnDemand(tuple(files), RULE), decode(files, RULE).images
+    assert images.shape == expected.shape and len(images) == COUNT
+    np.testing.assert_array_equal(images[[5, 0, 5]], expected[[5, 0, 5]])
+    np.testing.assert_array_equal(images[np.array([2, 1])], expected[[2, 1]])
+    np.testing.assert_array_equal(images[3:7], expected[3:7])
+    np.testing.assert_array_equal(images.part(slice(10, 20))[:3], expected[10:13])
+    np.testing.assert_array_equal(np.asarray(images), expected)
+    assert images[[]].shape == (0, *RULE.shape)
+
+
+def test_on_demand_tells_pictures_apart_by_file_and_rule(files, tmp_path):
+    copy = tmp_path / "elsewhere.png"
+    copy.write_bytes(files[3].read_bytes())
+    digests = OnDemand((*files, copy), RULE).digests
+    assert digests[3] == digests[-1] and len(set(digests)) == COUNT
+    assert not set(OnDemand(tuple(files), PixelRule(20, 24, "grayscale")).digests) & set(digests)
+
+
+def test_on_demand_a_file_that_changed_or_cannot_be_read_is_named(files):
+    images = OnDemand(tuple(files), RULE)
+    assert len(images.digests) == COUNT
+    Image.new("RGB", (9, 9)).save(files[1])  # else its new pixels would be kept under the old one's key
+    with pytest.raises(ImageError, match=r"1\.png: changed while it was in use"):
+        images[[0, 1]]
+    files[2].write_text("no picture")
+    with pytest.raises(ImageError, match=r"2\.png: not an image"):
+        images[2:3]
+    with pytest.raises(ImageError, match=r"2\.png"):
+        np.asarray(images)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +15,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ox_classifier import runs
+from ox_classifier.architectures import ARCHITECTURES
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
 from ox_classifier.data import images
+from ox_classifier.networks import bases
+from tests import tiny_base
 from tests.conftest import draw_folder, draw_mark
 
 pytestmark = pytest.mark.tensorflow
@@ -267,3 +272,36 @@ def test_three_classes_and_grayscale(here):
     answer = Classifier(run).probabilities(np.zeros((2, 22, 22, 1), np.uint8))
     assert answer.shape == (2, 3) and answer.sum(axis=1) == pytest.approx([1, 1])
     assert ox("report three --split val").exit_code == 0
+
+
+def test_a_frozen_base_from_folder_to_answers_and_then_fine_tuned(here, monkeypatch):
+    """The road of `ox train --arch vgg16`, on a base of two convolutions."""
+    tiny_base.install(monkeypatch)
+    monkeypatch.setenv("OX_CACHE", str(here / "cache"))
+    monkeypatch.setitem(ARCHITECTURES, "tiny", replace(ARCHITECTURES["vgg16"], image_size=16))
+    monkeypatch.setitem(bases.BUILDERS, "tiny", lambda *args, **options: bases.build("tiny", *args, **options)[0])
+    draw_folder(here / "marks", {"train": 8, "val": 4, "test": 4})
+    train = "train --arch tiny --data marks --weights none --epochs 8"
+    first = ox(f"{train} --name first")
+    assert first.exit_code == 0, first.stderr
+    config = runs.find("first").config
+    assert config["views_computed"] == 16 + 8 + 8 and config["average"] == 2  # a quarter of the epochs, not five
+    assert config["results"]["test"]["images"] == 8
+    answers = ox("predict marks/test --run first --json").stdout.splitlines()
+    right = sum(json.loads(line)["predicted"] == Path(json.loads(line)["path"]).parent.name for line in answers)
+    assert right == config["results"]["test"]["correct"]  # what it was said to answer, from features
+    seen, read = [], images.read
+    monkeypatch.setattr(images, "read", lambda path, rule: seen.append(path) or read(path, rule))
+    again = ox(f"{train} --name again --dropout 0.3")
+    assert again.exit_code == 0 and "all 32 views are in the cache" in again.stderr
+    assert len(seen) == 4  # nothing is decoded that has been looked at, but to compare Keras with ONNX Runtime
+    tuned = ox(f"{train} --name tuned --fine-tune 1")
+    assert tuned.exit_code == 0, tuned.stderr
+    assert "fine-tuning the last 1 convolutions" in tuned.stderr
+    assert runs.find("tuned").config["results"]["test"]["images"] == 8
+
+
+def test_an_average_over_no_number_of_epochs_is_refused(here):
+    result = ox("train --average inf")
+    assert result.exit_code == 2 and "--average inf: give a number of epochs" in result.stderr
+    assert ox("train --average nan").exit_code == ox("train --average -1").exit_code == 2

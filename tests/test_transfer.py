@@ -89,6 +89,16 @@ def test_vgg16_is_one_flat_graph():
     assert names[-6:] == ["block5_pool", "root_from", "root", "dropout", "flatten", "probabilities"]
 
 
+def test_vgg16_drops_whole_feature_maps_in_training_and_none_afterwards():
+    drop = vgg16((64, 64, 3), 2, dropout=0.25, weights="none").get_layer("dropout")
+    ones = np.ones((8, 2, 2, 512), np.float32)
+    maps = keras.ops.convert_to_numpy(drop(ones, training=True)).reshape(8, 4, 512)
+    assert (maps == maps[:, :1]).all()
+    assert set(np.unique(maps)) == {0, np.float32(1 / 0.75)}
+    assert (maps[:, 0] == 0).mean() == pytest.approx(0.25, abs=0.03)  # 4,096 maps: standard deviation 0.007
+    np.testing.assert_array_equal(drop(ones, training=False), ones)
+
+
 def test_vgg16_sees_pixels_as_keras_own_does():
     ours = transfer.split(vgg16((32, 40, 3), 2, weights="none"))[0]
     stock = keras.applications.VGG16(include_top=False, weights=None, input_shape=(32, 40, 3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -73,7 +74,9 @@ def train(
             "invert": invert,
         }
         varied = augmentation(network, augment, asked)
-        _check(arch, network, color, balance, frozen_only=views is not None or fine_tune or weights != "imagenet")
+        _check(
+            arch, network, color, balance, average, frozen_only=views is not None or fine_tune or weights != "imagenet"
+        )
         from ox_classifier import __version__, preparation, runs
         from ox_classifier.data.images import PixelRule
 
@@ -81,6 +84,8 @@ def train(
         rule = PixelRule(side, side, color or network.color)
         earlier = None
         if split_from is not None:
+            if folds is not None:
+                raise UsageError("--split-from keeps one validation set, --folds makes many: leave one of them out")
             earlier = {row["path"]: row["split"] for row in runs.find(split_from).read_table("split.csv")}
         prepared = preparation.prepare(
             data,
@@ -101,17 +106,18 @@ def train(
 
         from ox_classifier import training
 
+        most = epochs or network.epochs
         recipe = training.Recipe(
             arch=arch,
             rule=rule,
-            epochs=epochs or network.epochs,
+            epochs=most,
             batch_size=batch_size or network.batch_size,
             learning_rate=learning_rate or network.learning_rate,
             dropout=dropout if dropout is not None else network.dropout,
             monitor=monitor or network.monitor,
             seed=seed,
             augmentation=varied,
-            average=network.average if average is None else average,
+            average=min(network.average, most / 4) if average is None else average,  # or the first step would count
             patience=network.patience,
             balance=balance == "auto",
             weights=weights if network.frozen else None,
@@ -131,11 +137,15 @@ def train(
             raise KeyboardInterrupt
 
 
-def _check(arch: str, network: Architecture, color: str | None, balance: str, *, frozen_only: bool) -> None:
+def _check(
+    arch: str, network: Architecture, color: str | None, balance: str, average: float | None, *, frozen_only: bool
+) -> None:
     if color not in (None, "rgb", "grayscale"):
         raise UsageError(f"--color {color!r} is unknown: give rgb or grayscale")
     if balance not in ("auto", "none"):
         raise UsageError(f"--balance {balance!r} is unknown: give auto or none")
+    if average is not None and not math.isfinite(average):
+        raise UsageError(f"--average {average}: give a number of epochs, or 0 for no average")
     if frozen_only and not network.frozen:
         frozen = ", ".join(name for name, kind in ARCHITECTURES.items() if kind.frozen)
         raise UsageError(f"--views, --weights and --fine-tune are for networks on a frozen base ({frozen}), not {arch}")

@@ -153,7 +153,7 @@ class Walk:
                 if suffix in SUFFIXES:
                     found.append(start + name)
                 else:
-                    self.other[suffix or "no suffix"] += 1
+                    self.other[suffix.rstrip(".") or "no suffix"] += 1
         return found
 
     def notes(self, root: Path) -> tuple[str, ...]:

@@ -55,9 +55,11 @@ def split(
         }
     else:
         free, sides = [part for group in groups if (part := group.only("train"))], {}
+    kept = {id(group): side for group in free if (side := _earlier(group, before, taken))}
     if any(fractions.values()):
         _refuse_single_images(free)
-        drawn = _draw(free, fractions, {id(group): side for group in free if (side := _earlier(group, before, taken))})
+    if any(fractions.values()) or kept:
+        drawn = _draw(free, fractions, kept)
         sides |= {image.file: drawn[id(group)] for group in free for image in group.images}
     return tuple(replace(image, split=sides.get(image.file, image.split)) for image in images)
 
@@ -143,6 +145,9 @@ def _draw(groups: list[Group], fractions: dict[str, float], kept: dict[int, str]
         sides |= {id(group): "val" for group in stratum[len(stratum) - val :]}
     if fractions["val"]:
         _give_every_class_to_val(groups, fractions["val"], sides, kept)
+    for label in sorted({label for group in groups for label in group.labels}):
+        if not any(sides[id(group)] == "train" and label in group.labels for group in groups):
+            raise _too_few(label, groups, sides)
     return sides
 
 
@@ -171,14 +176,22 @@ def _give_every_class_to_val(groups: list[Group], fraction: float, sides: dict[i
             continue
         spare = [group for group in reversed(holders) if sides[id(group)] == "train" and _spared(group, groups, sides)]
         if not spare:
-            count = sum(group.labels[label] for group in holders)
-            raise UsageError(
-                f"class {label!r}: its {count} images are copies of each other or share a group, so none can be held "
-                "out for validation without leaking: add independent images of it, or give a val folder"
-            )
+            raise _too_few(label, groups, sides)
         target = fraction * sum(group.labels[label] for group in holders)
         best = min(spare, key=lambda group: (id(group) in kept, abs(len(group.images) - target)))
         sides[id(best)] = "val"
+
+
+def _too_few(label: str, groups: list[Group], sides: dict[int, str]) -> UsageError:
+    count = sum(group.labels[label] for group in groups if sides[id(group)] != "test")
+    if count < 2:
+        return UsageError(
+            f"class {label!r} has {count} images outside the test, where two are the least: add images of it"
+        )
+    return UsageError(
+        f"class {label!r}: its {count} images are copies of each other or share a group, so none can be held "
+        "out for validation without leaking: add independent images of it, or give a val folder"
+    )
 
 
 def _spared(group: Group, groups: list[Group], sides: dict[int, str]) -> bool:
@@ -193,9 +206,13 @@ def _side_of_the_decided(group: Group) -> str:
 
 
 def _earlier(group: Group, before: Mapping[Path, str], taken: set[str]) -> str:
-    """Where the group was; "" if it is new, or if that side is no longer drawn because there is a folder of it."""
-    there = {before.get(image.path, "") for image in group.images} if before else set()
-    return next((side for side in ("test", "val", "train") if side in there and (side not in taken - {"train"})), "")
+    """Where the group was; "" if it is new, or if that side is no longer drawn because there is a folder of it.
+
+    Groups that have since been linked go to the test if one was there, else where more of their images were.
+    """
+    there = Counter(before.get(image.path, "") for image in group.images) if before else Counter()
+    sides = [side for side in ("test", "train", "val") if there[side] and side not in taken - {"train"}]
+    return "test" if "test" in sides else max(sides, key=there.get, default="")
 
 
 def _crowding(group: Group, fold: Counter, totals: Counter) -> float:

@@ -40,14 +40,19 @@ class Decoded:
 
 @dataclass(frozen=True)
 class OnDemand:
-    """Images that are decoded when they are asked for, and not kept: for a network that looks at each of them once.
+    """Images that are decoded each time they are asked for, and not kept: for networks that take far longer to look.
 
     `images[places]` and `images[start:stop]` are uint8 of shape (n, height, width, channels), `np.asarray(images)`
-    is all of them, kept as `decode` keeps them. All raise `ImageError` where a file can't be read.
+    is all of them, kept as `decode` keeps them. All raise `ImageError` where a file can't be read, or is no longer
+    the one whose digest was given.
     """
 
     paths: tuple[Path, ...]
     rule: PixelRule
+
+    @cached_property
+    def _stamps(self) -> dict[Path, tuple[int, int]]:
+        return {}
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -57,6 +62,7 @@ class OnDemand:
     def digests(self) -> list[bytes]:
         """16 bytes each that images share when file and rule are equal, and so every pixel; decodes nothing."""
         rule = repr(self.rule).encode()
+        self._stamps.update((path, _stamp(path)) for path in self.paths)
         return [blake2b(hashes.content(path) + rule, digest_size=16).digest() for path in self.paths]
 
     def part(self, places: slice) -> OnDemand:
@@ -71,6 +77,8 @@ class OnDemand:
         pixels = np.empty((len(chosen), *self.rule.shape), np.uint8)
         for row, path in zip(pixels, chosen, strict=True):
             row[:] = images.read(path, self.rule)
+            if self._stamps.get(path, stamp := _stamp(path)) != stamp:
+                raise ImageError(path, "changed while it was in use: start again")
         return pixels
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
@@ -110,6 +118,11 @@ def decode(
                 store.add(result)
                 kept.append(position)
         return Decoded(store.all(), kept, bad)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _read_all(paths: list[Path], rule: PixelRule, reader: Reader) -> Iterator[np.ndarray | ImageError]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Protocol
 
 import keras
@@ -80,7 +81,9 @@ def open_store(base: keras.Model, arch: str, weights_digest: str) -> FeatureStor
     """The store of what this base, with these weights, sees at this image size."""
     height, width = base.input_shape[1:3]
     precision = keras.config.dtype_policy().name
-    return FeatureStore(f"{arch}-{width}x{height}-{precision}-{weights_digest[:16]}-{FORMAT}", base.output_shape[1:])
+    decoder = version("pillow")  # another one may turn the same file into other pixels
+    kind = f"{arch}-{width}x{height}-{precision}-{weights_digest[:16]}-pillow{decoder}-{FORMAT}"
+    return FeatureStore(kind, base.output_shape[1:])
 
 
 def compute(base: keras.Model, store: FeatureStore, parts: Sequence[Views]) -> int:
