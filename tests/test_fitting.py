@@ -84,6 +84,28 @@ def test_rate_falls_after_two_epochs_and_training_stops_after_ten(fit):
     assert kept == 0.0
 
 
+def test_streamed_batches_are_those_of_every_epoch_in_turn():
+    class Counted(keras.utils.PyDataset):
+        epoch = 0
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return np.full((2 - (index == 2), 4), 10 * self.epoch + index, np.float32), np.arange(2 - (index == 2))
+
+        def on_epoch_end(self):
+            self.epoch += 1
+
+    data = fitting.streamed(Counted())
+    for epoch in (1, 2):
+        pairs = list(data.as_numpy_iterator())
+        assert [x[0, 0] for x, _ in pairs] == [10 * epoch, 10 * epoch + 1, 10 * epoch + 2]
+        assert [x.shape for x, _ in pairs] == [(2, 4), (2, 4), (1, 4)]
+    assert int(data.cardinality()) == 3
+    assert not data.options().autotune.enabled
+
+
 def test_patience_is_how_long_to_wait(fit):
     history, kept, _ = fit([(0.8, 0.6), (0.9, 0.5), (0.8, 0.6)], 50, patience=4)
     assert len(history.rows) == 2 + 4 and kept == 1.0

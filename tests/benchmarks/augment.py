@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as Stock
 
 from ox_classifier.data.augment import ImageDataGenerator
-from ox_classifier.fitting import compile_for_classes
+from ox_classifier.fitting import compile_for_classes, streamed
 from ox_classifier.networks.builders import BUILDERS
 from tests.conftest import draw_mark
 
@@ -66,7 +66,8 @@ def lenet_epoch() -> tuple[str, str, str, float, str]:
         for x, y in steps:
             model.train_on_batch(x, y)
 
-    mine, theirs = interleaved(lambda: model.fit(batches, shuffle=False, verbose=0), floor)
+    data = streamed(batches)
+    mine, theirs = interleaved(lambda: model.fit(data, verbose=0), floor)
     return per_image("LeNet epoch from batches / train_on_batch on tensors", mine, theirs, FILES)
 
 
@@ -77,8 +78,9 @@ def digits_epoch() -> tuple[str, str, str, float, str]:
     model = BUILDERS["cnn-dense"]((28, 28, 1), 10)
     compile_for_classes(model, 1e-3)
     batches = ImageDataGenerator(rescale=1 / 255).flow(images, labels, batch_size=BATCH, seed=0)
+    data = streamed(batches)
     mine, theirs = interleaved(
-        lambda: model.fit(batches, shuffle=False, verbose=0),
+        lambda: model.fit(data, verbose=0),
         lambda: model.fit(pixels, labels, batch_size=BATCH, verbose=0),
     )
     return per_image("cnn-dense epoch at 28x28 from batches / fit on arrays", mine, theirs, DIGITS)
