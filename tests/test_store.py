@@ -13,6 +13,7 @@ from PIL import Image
 
 from ox_classifier.data.images import ImageError, PixelRule, read
 from ox_classifier.data.store import CHUNK, OnDemand, decode
+from tests.processes import cost
 
 RULE = PixelRule(20, 24)
 COUNT = 3 * CHUNK + 5
@@ -91,16 +92,12 @@ def test_an_error_that_is_no_bad_image_is_raised(files):
 def test_memory_stays_flat_over_the_budget():
     """100 and 400 images of 1 MB: the peak differs by less than 50 of them."""
     program = (
-        "import sys, resource, numpy as np; from ox_classifier.data.store import decode, PixelRule;"
+        "import sys, numpy as np; from ox_classifier.data.store import decode, PixelRule;"
         "decode(['x'] * int(sys.argv[1]), PixelRule(600, 600), memory_budget=0,"
-        " reader=lambda path, rule: np.ones(rule.shape, np.uint8));"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        " reader=lambda path, rule: np.ones(rule.shape, np.uint8))"
     )
-    peaks = [
-        int(subprocess.run([sys.executable, "-c", program, n], capture_output=True, text=True, check=True).stdout)
-        for n in ("100", "400")
-    ]
-    assert peaks[1] - peaks[0] < 50_000
+    few, many = (cost([sys.executable, "-c", program, n])[1] for n in (100, 400))
+    assert many - few < 50
 
 
 def test_needs_no_tensorflow():

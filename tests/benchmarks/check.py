@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 
 from tests.conftest import draw_mark
+from tests.processes import cost
 
 COUNT = 20_000
 SIDE = 150
@@ -55,15 +53,8 @@ def draw(root: Path, count: int, seed: int) -> Path:
 
 def check(data: Path, place: Path) -> tuple[float, float]:
     """Seconds and peak megabytes of one `ox dataset check`, start of Python and all."""
-    environment = os.environ | {"OX_CACHE": str(place / "cache")}
-    command = [sys.executable, "-m", "ox_classifier", "dataset", "check", str(data), "--out", str(place / "check")]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    command = [sys.executable, "-m", "ox_classifier", "dataset", "check", data, "--out", place / "check"]
+    return cost(command, OX_CACHE=place / "cache")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from ox_classifier.classifier import BATCH, open_session
 from ox_classifier.data import images
 from ox_classifier.data.images import PixelRule
 from tests.conftest import draw_folder
+from tests.processes import cost
 
 COUNT = 2000
 RULE = PixelRule(150, 150)
@@ -73,10 +73,4 @@ def floor_seconds(paths: list[Path], onnx: Path) -> float:
 
 def ox_predict(sources: list[str], place: Path) -> tuple[float, float]:
     """Wall seconds and peak megabytes of `ox predict`."""
-    command = [sys.executable, "-m", "ox_classifier", "predict", *sources, "--csv"]
-    start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise RuntimeError(f"{' '.join(command)} ended with {status}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    return cost([sys.executable, "-m", "ox_classifier", "predict", *sources, "--csv"], cwd=place)

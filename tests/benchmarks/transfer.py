@@ -7,8 +7,6 @@ callbacks allow, which is kind to it.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +16,7 @@ import numpy as np
 
 from tests.benchmarks.check import draw
 from tests.conftest import REPOSITORY
+from tests.processes import cost
 
 SIDE, BATCH = 224, 32
 EPOCHS = 11  # early stopping waits for 10 without improvement
@@ -68,15 +67,8 @@ def figures() -> list[tuple[str, str, str, float, str]]:
 
 def train(place: Path, *options: object) -> tuple[float, float]:
     """Seconds and peak MB of one `ox train` in a folder of its own, features cached below it."""
-    command = [sys.executable, "-m", "ox_classifier", "train", *map(str, options)]
-    start = time.perf_counter()
-    environment = os.environ | {"OX_CACHE": str(place / "cache"), "PYTHONPATH": str(REPOSITORY)}
-    process = subprocess.Popen(command, cwd=place, env=environment, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    command = [sys.executable, "-m", "ox_classifier", "train", *options]
+    return cost(command, cwd=place, OX_CACHE=place / "cache", PYTHONPATH=REPOSITORY)
 
 
 def memory_of_many_images(place: Path) -> tuple[str, str, str, float, str]:
