@@ -49,6 +49,7 @@ class Recipe:
     weights: str | None = None  # of a frozen base, as are the next two
     views: int | None = None
     fine_tune: int = 0
+    splitting: dict = field(default_factory=dict)  # how what is held out was chosen: fractions, groups, folds ...
 
     def as_config(self) -> dict:
         """Plain values for run.json, the pixel rule under the key `pixels`."""

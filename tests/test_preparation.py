@@ -147,6 +147,8 @@ def test_a_grown_folder_keeps_the_sides_of_an_earlier_run(here):
     result = ox(f"train --data marks --test-fraction 0.2 --split-from first --name second {TINY}")
     assert result.exit_code == 0, result.stderr
     assert "--split-from: 12 files stay on their side, 30 are new" in result.stderr
+    asked = {"val_fraction": 0.2, "test_fraction": 0.2, "group": None, "split_from": "first", "folds": None}
+    assert runs.find("second").config["splitting"] == asked
     first, second = ({r["path"]: r["split"] for r in runs.find(n).read_table("split.csv")} for n in ("first", "second"))
     assert len(second) == 42 and first.items() <= second.items()
     assert all(second[path.replace(".png", "-copy.png")] == side for path, side in first.items())

@@ -123,6 +123,13 @@ def train(
             weights=weights if network.frozen else None,
             views=(network.views if views is None else views) if network.frozen else None,
             fine_tune=fine_tune,
+            splitting={
+                "val_fraction": val_fraction,
+                "test_fraction": test_fraction,
+                "group": group,
+                "split_from": split_from,
+                "folds": folds,
+            },
         )
         preparation.advise(prepared, folds)
         if folds is not None:
