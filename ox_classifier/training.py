@@ -124,6 +124,7 @@ class Transfer:
             weights=recipe.weights,
             batch_size=recipe.batch_size,
             seed=recipe.seed,
+            fine_tune=recipe.fine_tune,
             **settings,
         )
         self.model = self.ready.model

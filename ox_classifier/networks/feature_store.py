@@ -82,8 +82,8 @@ class FeatureStore:
         need = len(set(wanted)) * self.record.itemsize
         if need > limit:
             raise UsageError(
-                f"the features of {len(set(wanted)):,} views take {need / 1e9:.1f} GB and the cache may hold "
-                f"{limit / 1e9:g} GB: use fewer --views, --views 0 (nothing kept) or set OX_CACHE_GB"
+                f"the features of {len(set(wanted)):,} views take {need / 1e6:,.0f} MB and the cache may hold "
+                f"{limit / 1e6:,.0f} MB: use fewer --views, --views 0 (nothing kept) or set OX_CACHE_GB"
             )
         missing = sum(key not in self for key in set(wanted)) * self.record.itemsize
         kept = {self._places[key][0] for key in wanted if key in self}
@@ -100,8 +100,9 @@ class FeatureStore:
         free = shutil.disk_usage(self.folder).free
         if missing > free:
             raise OxError(
-                f"the features still to compute take {missing / 1e9:.1f} GB and {self.folder} has {free / 1e9:.1f} GB "
-                "free: free some space, use fewer --views, or set OX_CACHE to a folder on another disk"
+                f"the features still to compute take {missing / 1e6:,.0f} MB and {self.folder} has "
+                f"{free / 1e6:,.0f} MB free: free some space, use fewer --views, or set OX_CACHE to a folder "
+                "on another disk"
             )
 
     def add(self, key: bytes, row: np.ndarray) -> None:

@@ -59,20 +59,23 @@ def prepare(
     weights: str | Path = "imagenet",
     batch_size: int = 32,
     seed: int = 0,
+    fine_tune: int = 0,
 ) -> Transfer:
     """Build a network on a frozen base and compute, or find in the cache, what the base sees of every image.
 
     `images` maps "train", "val" and maybe "test" to pictures of shape (n, height, width, 3), `labels` to class indices.
     The base sees `views` seeded augmented views of each training image, one an epoch in turn, and every other
     image once; `views=0` draws a fresh view each epoch and keeps none; without `augmenter` images stay as they are.
+    `fine_tune` is the number of convolutions to be trained afterwards.
 
     Raises:
-        UsageError: If the images, the weights file or the number of views are not what the base can take.
+        UsageError: If the images, the weights file, the number of views or of convolutions don't suit the base.
         OxError: If no weights can be had or the features can't be kept.
     """
     if views < 0:
         raise UsageError(f"--views {views}: give 0 (a fresh view every epoch) or the number of views of each image")
     model, origin = bases.build(arch, images["train"].shape[1:], num_classes, dropout=dropout, weights=weights)
+    last_convolutions(model, fine_tune)
     base, head = split(model)
     store = features.open_store(base, arch, origin.digest)
     still = {name: features.plain(pictures) for name, pictures in images.items() if name != "train"}
@@ -125,7 +128,9 @@ def fine_tune(model: keras.Model, count: int, *, fit: Callable[[keras.Model], fl
     Raises:
         UsageError: If the base has fewer convolution layers.
     """
-    chosen = unfreeze(model, count)
+    chosen = last_convolutions(model, count)
+    for layer in chosen:
+        layer.trainable = True
     old = model.get_weights()
     after = fit(model)
     kept = after > before
@@ -137,8 +142,8 @@ def fine_tune(model: keras.Model, count: int, *, fit: Callable[[keras.Model], fl
     return kept
 
 
-def unfreeze(model: keras.Model, count: int) -> list[keras.Layer]:
-    """Make the last `count` convolution layers trainable and return them.
+def last_convolutions(model: keras.Model, count: int) -> list[keras.Layer]:
+    """The last `count` convolution layers of a network.
 
     Raises:
         UsageError: If there are fewer.
@@ -146,11 +151,10 @@ def unfreeze(model: keras.Model, count: int) -> list[keras.Layer]:
     convolutions = [
         layer for layer in model.layers if isinstance(layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D))
     ]
-    if not 0 < count <= len(convolutions):
-        raise UsageError(f"--fine-tune {count}: {model.name} has {len(convolutions)} convolution layers")
-    for layer in convolutions[-count:]:
-        layer.trainable = True
-    return convolutions[-count:]
+    most = len(convolutions)
+    if not 0 <= count <= most:
+        raise UsageError(f"--fine-tune {count}: {model.name} has {most} convolution layers; give 0 to {most}")
+    return convolutions[most - count :]
 
 
 def _kept(store: FeatureStore, turns: list[Views]) -> Callable[[int, np.ndarray], np.ndarray]:

@@ -106,7 +106,9 @@ def read_file(base: keras.Model, arch: str, path: Path) -> None:
     signature = b"PK\x03\x04" if path.suffix == ".keras" else b"\x89HDF"
     with path.open("rb") as file:
         if file.read(4) != signature:
-            raise UsageError(f"--weights {path} is no {path.suffix} file: its first bytes are something else")
+            raise UsageError(
+                f"--weights {path} is no {path.suffix} file: its first bytes are something else; get it again"
+            )
     _fill(base, np.nan)
     try:
         if path.suffix == ".keras":
@@ -119,10 +121,11 @@ def read_file(base: keras.Model, arch: str, path: Path) -> None:
             raise ValueError("some layers of it are not in the file")
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise UsageError(
-            f"--weights {path} holds no weights of {arch} without its top: {_first_line(error)}"
+            f"--weights {path} holds no weights of {arch} without its top ({_first_line(error)}): "
+            f"give those of keras.applications' {arch} with include_top=False"
         ) from error
     except (OSError, RuntimeError, zipfile.BadZipFile, EOFError) as error:
-        raise UsageError(f"--weights {path} is damaged or truncated: {_first_line(error)}") from error
+        raise UsageError(f"--weights {path} is damaged or truncated ({_first_line(error)}): get it again") from error
 
 
 def digest(base: keras.Model) -> str:
@@ -283,4 +286,4 @@ def _md5(path: Path) -> str:
 
 def _first_line(error: Exception) -> str:
     text = str(error.args[0] if error.args else error) or type(error).__name__
-    return text.strip().splitlines()[0].rstrip(".")
+    return text.strip().splitlines()[0].partition(". ")[0].rstrip(".")
