@@ -213,6 +213,7 @@ def test_salted_folder_trains_and_names_exactly_the_bad_files(here):
     [
         (None, "", "does not exist"),
         ({"": 4}, "--image-size 8", "at least 22"),
+        ({"": 4}, "--image-size 100000", "4096"),
         ({"": 4}, "--arch resnet", "--arch 'resnet' is unknown"),
         ({"": 4}, "--color blue", "give rgb or grayscale"),
         ({"": 4}, "--monitor val_f1", "--monitor 'val_f1' is unknown"),

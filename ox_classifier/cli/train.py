@@ -25,7 +25,7 @@ def train(
     name: Annotated[str | None, Option(help="Name of the run [default: <arch>-<n>].")] = None,
     epochs: Annotated[int | None, Option(min=1, help=f"Most epochs to train {OWN}.")] = None,
     batch_size: Annotated[int | None, Option(min=1, help=f"Images a training step {OWN}.")] = None,
-    image_size: Annotated[int | None, Option(min=1, help=f"Pixels a side {OWN}.")] = None,
+    image_size: Annotated[int | None, Option(min=1, max=4096, help=f"Pixels a side {OWN}.")] = None,
     color: Annotated[str | None, Option(help=f"rgb or grayscale {OWN}.")] = None,
     learning_rate: Annotated[float | None, Option(help=f"Adam's first learning rate {OWN}.")] = None,
     dropout: Annotated[float | None, Option(help=f"Dropout rate {OWN}.")] = None,
