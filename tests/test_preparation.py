@@ -186,3 +186,17 @@ def test_folds_and_an_earlier_split_exclude_each_other(here):
     draw_folder(here / "marks", {"": 6})
     result = ox(f"train --data marks --folds 3 --split-from first {TINY}")
     assert result.exit_code == 2 and "leave one of them out" in result.stderr
+
+
+def test_files_that_cannot_be_opened_are_set_aside(here):
+    data = draw_folder(here / "marks", {"": 3})
+    (data / "o" / "gone.png").symlink_to(here / "nowhere.png")
+    found = prepare(data)
+    assert [(error.path.name, error.reason) for error in found.audit.bad] == [("gone.png", "no such file")]
+    assert len(found.images) == 6
+    result = ox("dataset check marks --out page")
+    assert result.exit_code == 0 and "o/gone.png: no such file" in result.stdout
+    rows = [f"{path},{path.parent.name}" for path in sorted(data.rglob("0*.png"))]
+    (here / "marks.csv").write_text("\n".join(["path,label", *rows, "marks/o/typo.png,o"]) + "\n")
+    found = prepare(here / "marks.csv")
+    assert [error.path.name for error in found.audit.bad] == ["typo.png"]

@@ -220,6 +220,8 @@ def test_salted_folder_trains_and_names_exactly_the_bad_files(here):
         ({"": 4}, "--device tpu", "give auto, cpu or gpu"),
         ({"": 4}, "--device gpu", "--device gpu, but"),
         ({"": 4}, "--dropout 1.5", "choose --dropout"),
+        ({"": 4}, "--learning-rate 0", "--learning-rate 0: give a number above 0"),
+        ({"": 4}, "--learning-rate nan", "--learning-rate nan: give a number above 0"),
         ({"": 4}, "--val-fraction 2", "--val-fraction"),
         ({"": 1}, "", "one image"),
     ],

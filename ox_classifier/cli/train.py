@@ -73,6 +73,8 @@ def train(
             "blur": blur,
             "invert": invert,
         }
+        if learning_rate is not None and not 0 < learning_rate <= 1:
+            raise UsageError(f"--learning-rate {learning_rate:g}: give a number above 0, up to 1, such as 0.001")
         varied = augmentation(network, augment, asked)
         _check(
             arch, network, color, balance, average, frozen_only=views is not None or fine_tune or weights != "imagenet"

@@ -101,7 +101,7 @@ def _gather(paths: Sequence[Path | str], known: _Cache, pool: ThreadPoolExecutor
         found = known.by_stamps(stamps)
         rest = [path for path in stamps if path not in found]
         contents = dict(zip(rest, pool.map(_content, rest), strict=True))
-        found |= {path: known.by_content(content) for path, content in contents.items() if content}
+        found |= {path: known.by_content(content) if content else None for path, content in contents.items()}
         unknown = [path for path in rest if found[path] is None]
         found |= dict(zip(unknown, pool.map(_measured, unknown), strict=True))
         known.keep(
