@@ -200,3 +200,5 @@ def test_files_that_cannot_be_opened_are_set_aside(here):
     (here / "marks.csv").write_text("\n".join(["path,label", *rows, "marks/o/typo.png,o"]) + "\n")
     found = prepare(here / "marks.csv")
     assert [error.path.name for error in found.audit.bad] == ["typo.png"]
+    result = ox("dataset check marks.csv")
+    assert result.exit_code == 0 and "typo.png: no such file" in result.stdout

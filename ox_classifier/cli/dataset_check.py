@@ -39,7 +39,8 @@ def check(
         from ox_classifier.report import check_page
 
         listing = folders.find(data)
-        _refuse_inside(out, listing.root)
+        if data.is_dir():  # a CSV names its files, so nothing new beside it becomes data
+            _refuse_inside(out, listing.root)
         found = audit.check(listing)
         plain = found.as_dict()
         plain["trust"] = check_page.trusts(plain["counts"]["splits"])
