@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# settings of data.augment.ImageDataGenerator
+# settings of augmentation.generator.ImageDataGenerator
 SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
 FLIPS = {"horizontal_flip": True, "vertical_flip": True}
-FAR = {"width_shift_range": 0.2, "height_shift_range": 0.2, "zoom_range": (0.75, 1.7)}  # over 1: the mark gets smaller
-HANDS = {"rotation_range": 12, "stroke": 0.7, "blur": 0.6, "contrast": (0.75, 1.25), "invert": 0.3}
+PLACEMENT = {
+    "width_shift_range": 0.2,
+    "height_shift_range": 0.2,
+    "zoom_range": (0.75, 1.7),
+}  # over 1: the mark gets smaller
+HANDWRITING = {"rotation_range": 12, "stroke": 0.7, "blur": 0.6, "contrast": (0.75, 1.25), "invert": 0.3}
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ FROZEN = {
     "image_size": 224,
     "color": "rgb",
     "batch_size": 128,  # a head is so small that larger batches are half again as fast
-    "augmentation": FLIPS | SHIFTS | HANDS,
+    "augmentation": FLIPS | SHIFTS | HANDWRITING,
     "monitor": "val_loss",  # accuracies are so near to 1 that the best is a matter of luck
     "average": 5,
     "patience": 4,  # what is averaged over five epochs improves in every one of them, until it no longer does
@@ -44,7 +48,12 @@ FROZEN = {
 }
 ARCHITECTURES = {
     "lenet": Architecture(
-        "LeNet-style CNN of the O/X exercise", 150, "rgb", epochs=20, augmentation=FLIPS | FAR | HANDS, average=1
+        "LeNet-style CNN of the O/X exercise",
+        150,
+        "rgb",
+        epochs=20,
+        augmentation=FLIPS | PLACEMENT | HANDWRITING,
+        average=1,
     ),
     "vgg16": Architecture("frozen VGG16 with a new head", learning_rate=5e-4, **FROZEN),
     "mobilenetv2": Architecture("frozen MobileNetV2 with a new head", **FROZEN),

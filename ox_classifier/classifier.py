@@ -12,8 +12,9 @@ import numpy as np
 import onnxruntime
 
 from ox_classifier.data import images
-from ox_classifier.data.images import ImageError, PixelRule
+from ox_classifier.data.images import ImageError
 from ox_classifier.errors import UsageError
+from ox_classifier.pixels import PixelRule
 from ox_classifier.runs import Run
 
 BATCH = 32

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from ox_classifier.data.augment import ImageDataGenerator
+from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.errors import OxError, UsageError
 from ox_classifier.networks import bases, engine, feature_store, features, transfer
 from ox_classifier.networks.feature_store import FeatureStore
@@ -49,11 +49,11 @@ def looked(monkeypatch):
     def fastest(base, probe):
         found = original(base, probe)
 
-        def see(pixels):
+        def extract(pixels):
             counted.extend([1] * len(pixels))
-            return found.see(pixels)
+            return found.extract(pixels)
 
-        return engine.Engine(found.name, see, found.batch)
+        return engine.Engine(found.name, extract, found.batch)
 
     monkeypatch.setattr(engine, "fastest", fastest)
     return counted
@@ -171,11 +171,11 @@ base = transfer.split(bases.build("tiny", (16, 16, 3), 2, weights="none")[0])[0]
 original = engine.fastest
 def slow(base, probe):
     found = original(base, probe)
-    def see(pixels):
+    def extract(pixels):
         print("see", flush=True)
         time.sleep(0.1)
-        return found.see(pixels)
-    return engine.Engine(found.name, see, found.batch)
+        return found.extract(pixels)
+    return engine.Engine(found.name, extract, found.batch)
 engine.fastest = slow
 images = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8)
 features.compute(base, features.FeatureStore("tiny-16x16", {shape!r}), [features.plain(Pictures(images))])
@@ -206,7 +206,7 @@ def test_killed_in_the_middle_it_goes_on_with_nothing_computed_twice_but_the_vie
 def test_both_engines_agree_with_keras(base, images):
     pixels = images.astype(np.float32) / 255
     for make in (engine.onnx_runtime, engine.tensorflow):
-        seen = make(base).see(pixels)
+        seen = make(base).extract(pixels)
         assert np.abs(seen - expected(base, pixels)).max() <= 1e-4 * np.abs(seen).max()
 
 
@@ -324,20 +324,20 @@ def test_two_processes_may_fill_the_same_store():
 def test_batches_cover_each_image_once_an_epoch_in_an_order_of_seed_and_epoch():
     seen = []
 
-    def see(epoch, places):
-        seen.append((epoch, list(places)))
-        return places[:, None].astype(np.float32)
+    def extract(epoch, indices):
+        seen.append((epoch, list(indices)))
+        return indices[:, None].astype(np.float32)
 
-    batches = features.FeatureBatches(see, np.arange(10) * 10, batch_size=4, shuffle=True, seed=5)
+    batches = features.FeatureBatches(extract, np.arange(10) * 10, batch_size=4, shuffle=True, seed=5)
     orders = []
     for epoch in range(2):
         rows = [batches[i] for i in range(len(batches))]
         assert [len(x) for x, _ in rows] == [4, 4, 2]
         assert all((x[:, 0] * 10 == y).all() for x, y in rows)
-        orders.append([place for e, places in seen for place in places if e == epoch])
+        orders.append([place for e, indices in seen for place in indices if e == epoch])
         batches.on_epoch_end()
     assert [sorted(order) for order in orders] == [list(range(10))] * 2
     assert orders[0] != orders[1] != list(range(10))
-    again = features.FeatureBatches(see, np.arange(10), batch_size=4, shuffle=True, seed=5)
+    again = features.FeatureBatches(extract, np.arange(10), batch_size=4, shuffle=True, seed=5)
     again.epoch = 1  # a resumed run goes on in the order of the undisturbed one
     assert np.concatenate([again[i][1] for i in range(3)]).tolist() == orders[1]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ox_classifier.data import folders
+from ox_classifier.data.listing import natural_key
 from ox_classifier.errors import UsageError
 
 
@@ -107,9 +108,9 @@ def test_listing_does_not_depend_on_the_order_of_the_directory(tmp_path, monkeyp
 
 @given(st.lists(st.text(min_size=1, max_size=12)))
 def test_natural_key_orders_any_names(names):
-    ordered = sorted(names, key=folders.natural_key)
+    ordered = sorted(names, key=natural_key)
     backwards = ordered[::-1]
-    backwards.sort(key=folders.natural_key)
+    backwards.sort(key=natural_key)
     assert backwards == ordered
 
 
@@ -119,7 +120,7 @@ def test_natural_key_compares_texts_and_numbers_part_by_part(names):
         found = re.split("([0-9]+)", name)
         return [int(part) if i % 2 else part.casefold() for i, part in enumerate(found)], name
 
-    assert sorted(names, key=folders.natural_key) == sorted(names, key=parts)
+    assert sorted(names, key=natural_key) == sorted(names, key=parts)
 
 
 def test_images_below_takes_flat_and_nested(tmp_path):

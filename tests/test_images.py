@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from ox_classifier.data import images
-from ox_classifier.data.images import ImageError, PixelRule
+from ox_classifier.data.images import ImageError
+from ox_classifier.pixels import PixelRule
 
 RULE = PixelRule(20, 30)
 GRAY = PixelRule(20, 30, "grayscale")

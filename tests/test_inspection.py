@@ -7,9 +7,10 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from ox_classifier import inspection, runs
+from ox_classifier import runs
 from ox_classifier.cli.inspect import inspect
 from ox_classifier.errors import UsageError
+from ox_classifier.inspection import write
 from ox_classifier.networks import builders
 
 pytestmark = pytest.mark.tensorflow
@@ -36,7 +37,7 @@ def _run(tmp_path, arch, *, num_classes=2, size=24, color="rgb", seed=3):
 
 @pytest.fixture(autouse=True)
 def coarse_pictures(monkeypatch):
-    monkeypatch.setattr(inspection.inside_figures, "DPI", 15)
+    monkeypatch.setattr(write.figures, "DPI", 15)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def image(tmp_path):
 
 def test_what_is_written(tmp_path, image):
     run, first = _run(tmp_path, "cnn-dense")
-    page, rows = inspection.write(run, [image, image])
+    page, rows = write.write(run, [image, image])
     assert page == run.path / "inspect" / "index.html"
     names = {path.name for path in page.parent.iterdir()} - {"diagram.png"}  # drawn where Graphviz is there
     layers = ("conv1", "conv2")
@@ -73,7 +74,7 @@ def test_what_is_written(tmp_path, image):
 
 def test_a_network_without_convolution(tmp_path, image):
     run, _ = _run(tmp_path, "mlp", **FEW)
-    page, _ = inspection.write(run, [image])
+    page, _ = write.write(run, [image])
     text = page.read_text()
     assert "each unit&#x27;s weights, laid out as the image it looks at" in text and "pixel times gradient" in text
     assert (page.parent / "kernels_dense1.png").exists() and not list(page.parent.glob("maps_*"))
@@ -85,12 +86,12 @@ def test_frozen_layers_are_said_to_be_frozen_and_not_made_again(tmp_path, image,
     for name in ("conv1", "conv2"):
         model.get_layer(name).trainable = False
     model.save(run.keras_file)
-    monkeypatch.setattr(inspection, "UNFOLDED", 1)
-    monkeypatch.setattr(inspection, "untrained", lambda run: pytest.fail("built again, its weights looked for"))
-    text = inspection.write(run, [image])[0].read_text()
+    monkeypatch.setattr(write, "UNFOLDED", 1)
+    monkeypatch.setattr(write, "untrained", lambda run: pytest.fail("built again, its weights looked for"))
+    text = write.write(run, [image])[0].read_text()
     assert text.count("; the layer is frozen and has not changed.") == 2
     # 10 x (6 x 6 x 64 + 1) and 320 + 18,496
-    assert "training left its weights as they came" in text and inspection.MADE_AGAIN not in text
+    assert "training left its weights as they came" in text and write.MADE_AGAIN not in text
     assert "23,050 trained, 18,816 frozen" in text
     assert text.index("more pictures") < text.index("feature maps of conv2")
 
@@ -99,15 +100,15 @@ def test_frozen_layers_are_said_to_be_frozen_and_not_made_again(tmp_path, image,
 def test_untrained_is_the_network_training_began_with(tmp_path, arch):
     run, first = _run(tmp_path, arch, seed=11)
     np.random.random()
-    for layer in inspection.untrained(run).layers:
+    for layer in write.untrained(run).layers:
         for found, expected in zip(layer.get_weights(), first[layer.name], strict=True):
             np.testing.assert_array_equal(found, expected)
 
 
 def test_without_graphviz_a_sentence_says_so(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(inspection.shutil, "which", lambda name: None)
+    monkeypatch.setattr(write.shutil, "which", lambda name: None)
     run, _ = _run(tmp_path, "cnn", color="grayscale")
-    page, _ = inspection.write(run)
+    page, _ = write.write(run)
     assert "ox-classifier[diagram]" in capsys.readouterr().err
     assert "No diagram: it needs Graphviz" in page.read_text() and "ox inspect --image FILE" in page.read_text()
 
@@ -132,7 +133,7 @@ def test_what_can_go_wrong(tmp_path, image):
     whole = run.keras_file.read_bytes()
     run.keras_file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UsageError, match="truncated or no Keras model"):
-        inspection.write(run, [image])
+        write.write(run, [image])
     run.keras_file.unlink()
     with pytest.raises(UsageError, match="is not there"):
-        inspection.write(run, [image])
+        write.write(run, [image])

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from ox_classifier import runs
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
-from ox_classifier.data.images import PixelRule
+from ox_classifier.pixels import PixelRule
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from ox_classifier import preparation, runs
+from ox_classifier import runs
 from ox_classifier.cli import app
 from ox_classifier.errors import GateError, UsageError
+from ox_classifier.training import preparation
 from tests.conftest import draw_folder
 
 TINY = "--image-size 22 --epochs 1 --batch-size 4"
@@ -79,9 +80,9 @@ def test_unreadable_files_are_named_once_and_left_out(here):
     prepared = prepare(data)
     assert [line for line in prepared.lines() if "bad.png" in line] == [f"set aside: {prepared.audit.bad[0]}"]
     assert all(image.path.name != "bad.png" for image in prepared.images)
-    from ox_classifier.data.images import PixelRule
+    from ox_classifier.pixels import PixelRule
 
-    assert [error.path.name for error in prepared.material(PixelRule(22, 22)).bad] == ["bad.png"]
+    assert [error.path.name for error in prepared.dataset(PixelRule(22, 22)).bad] == ["bad.png"]
 
 
 @pytest.mark.tensorflow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ox_classifier.report.preview import Example, preview
+from ox_classifier.augmentation.preview import Example, preview
 
 pytestmark = pytest.mark.tensorflow
 
@@ -46,10 +46,11 @@ def test_the_command_writes_a_picture_once(marks, tmp_path, monkeypatch):
 
 
 def test_views_are_what_training_is_fed(marks):
+    from ox_classifier.augmentation.generator import ImageDataGenerator
     from ox_classifier.cli import dataset_preview
     from ox_classifier.data import folders
-    from ox_classifier.data.augment import ImageDataGenerator
-    from ox_classifier.data.images import PixelRule, read
+    from ox_classifier.data.images import read
+    from ox_classifier.pixels import PixelRule
 
     listing, rule = folders.find(marks), PixelRule(40, 40)
     chosen = dataset_preview._choose(listing, 1, seed=0)

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from ox_classifier.cli import app
+from tests import house_map
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -53,10 +54,14 @@ def test_every_command_stands_in_the_readme():
     assert [name for name in names if f"ox {name}" not in README] == []
 
 
-def test_the_map_names_every_module():
-    package = REPOSITORY / "ox_classifier"
-    modules = [p.relative_to(package) for p in package.rglob("*.py") if p.name not in ("__init__.py", "__main__.py")]
-    assert [str(path) for path in modules if path.name not in README] == []
+def test_the_map_is_what_the_modules_say():
+    page = house_map.PAGE.read_text(encoding="utf-8")
+    assert house_map.written(page) == house_map.house_map(), "python -m tests.house_map brings it up to date"
+
+
+def test_the_readme_names_every_room():
+    rooms = [path.parent.name for path in (REPOSITORY / "ox_classifier").glob("*/__init__.py")]
+    assert [room for room in rooms if f" {room}/ " not in README] == []
 
 
 def test_pictures_and_links_lead_somewhere():

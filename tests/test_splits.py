@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ox_classifier.data.folders import LabelledImage
+from ox_classifier.data.listing import LabelledImage
 from ox_classifier.data.splits import folds, split
 from ox_classifier.errors import UsageError
 
@@ -85,7 +85,7 @@ def test_groups_are_never_divided_whatever_links_them(sizes, links, fraction, se
         LabelledImage(str(ROOT / "x" / f"{g}.jpg"), "x", group=f"o{g}") for g in range(2)
     ]  # groups of two labels
     near = [(ROOT / "x" / f"{a}.png", ROOT / "x" / f"{b}.png") for a, b in links]
-    result = split(images, val_fraction=fraction, test_fraction=0.1, seed=seed, near=near, root=ROOT)
+    result = split(images, val_fraction=fraction, test_fraction=0.1, seed=seed, duplicates=near, root=ROOT)
     place = sides(result)
     assert all(place[a] == place[b] for a, b in near)
     groups = {}
@@ -93,7 +93,7 @@ def test_groups_are_never_divided_whatever_links_them(sizes, links, fraction, se
         if image.group:
             groups.setdefault(image.group, set()).add(image.split)
     assert all(len(there) == 1 for there in groups.values())
-    for k_fold in folds(images, 3, seed, near=near, root=ROOT):
+    for k_fold in folds(images, 3, seed, duplicates=near, root=ROOT):
         place = sides(k_fold)
         assert all(place[a] == place[b] for a, b in near)
 
@@ -165,7 +165,7 @@ def test_a_file_added_to_an_earlier_split_moves_at_most_the_groups_it_links(size
     assume("train" in others.values() and len(others) - list(others.values()).count("test") > 1)  # else it is refused
     new = LabelledImage(str(ROOT / "o" / "new.png"), "o", group=f"o{a}")
     near = [(new.path, ROOT / "o" / f"g{b}-0.png")]
-    after = split([*images, new], before=sides(before), near=near, **options)
+    after = split([*images, new], before=sides(before), duplicates=near, **options)
     if not {image.group for image in before if image.label == "o" and image.split == "val"} <= linked:
         assert {image.group for image in moved(before, after)} <= linked
     place = sides(after)
@@ -191,12 +191,12 @@ def test_linked_groups_go_where_most_of_them_were_and_train_is_never_emptied():
     before = {image.path: "val" if image.group == "o1" else "train" for image in images}
     new = LabelledImage(str(ROOT / "o" / "new.png"), "o", group="o0")
     near = [(new.path, ROOT / "o" / "g1-0.png")]
-    result = split([*images, new], val_fraction=0.2, seed=0, root=ROOT, before=before, near=near)
+    result = split([*images, new], val_fraction=0.2, seed=0, root=ROOT, before=before, duplicates=near)
     assert Counter(image.split for image in result if image.group in ("o0", "o1")) == {"train": 102}
     two = [*listing({"x": 4}, groups={"o": [1, 1]})]
     before = {image.path: "val" if image.group == "o1" else "train" for image in two}
     with pytest.raises(UsageError, match="class 'o': its 3 images are copies"):
-        split([*two, new], val_fraction=0.2, seed=0, root=ROOT, before=before, near=near)
+        split([*two, new], val_fraction=0.2, seed=0, root=ROOT, before=before, duplicates=near)
     alone = [*listing({"x": 4, "o": 2})]
     before = {image.path: "test" if image.path.stem == "0" and image.label == "o" else "" for image in alone}
     with pytest.raises(UsageError, match="class 'o' has 1 images outside the test"):
@@ -229,7 +229,7 @@ def test_val_is_drawn_from_train_and_a_given_test_stays():
     images = listing({"o": 20, "x": 20}, split="train")
     images += [LabelledImage(str(ROOT / "test" / f"{i}.png"), "o", "test") for i in range(5)]
     near = [(ROOT / "o" / "0.png", ROOT / "test" / "0.png")]  # a leak that is there already is told, not mended
-    result = split(images, val_fraction=0.2, test_fraction=0.5, seed=3, near=near, root=ROOT)
+    result = split(images, val_fraction=0.2, test_fraction=0.5, seed=3, duplicates=near, root=ROOT)
     assert Counter(image.split for image in result) == {"train": 32, "val": 8, "test": 5}
     assert all(image.split == "test" for image in result if "test" in image.path.parts)
 

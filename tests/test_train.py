@@ -122,7 +122,7 @@ def test_report_writes_every_view_of_one_table(tiny_run, report):
 
 def test_one_path_for_pixels_from_batch_to_report_to_predict(tiny_run, report):
     """You'd be surprised how much these two differ (big_vision)."""
-    from ox_classifier.data.augment import ImageDataGenerator
+    from ox_classifier.augmentation.generator import ImageDataGenerator
 
     root = tiny_run.path.parent.parent / "marks"
     batches = ImageDataGenerator(rescale=1 / 255).flow_from_directory(

@@ -7,11 +7,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from ox_classifier import fitting
-from ox_classifier.data.augment import ImageDataGenerator
+from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.errors import UsageError
-from ox_classifier.networks import bases, onnx_graph, transfer
+from ox_classifier.networks import bases, onnx_export, transfer
 from ox_classifier.networks.bases import BASES, BUILDERS, vgg16
+from ox_classifier.training import fit as fitting
 from tests import tiny_base
 from tests.tiny_base import Pictures
 
@@ -164,7 +164,7 @@ def test_what_the_head_learns_the_whole_network_knows(tmp_path, views):
     made.model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
     np.testing.assert_array_equal(again(pixels, training=False), whole)
-    onnx_graph.write(made.model, tmp_path / "model.onnx")
+    onnx_export.write(made.model, tmp_path / "model.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     np.testing.assert_allclose(session.run(None, {"pixels": pixels})[0], whole, atol=1e-4)
 

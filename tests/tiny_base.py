@@ -17,14 +17,14 @@ from ox_classifier.networks.wheels import Wheel
 
 
 class Pictures:
-    """Pixels in memory, told apart by their bytes: stands in for `data.store.OnDemand`."""
+    """Pixels in memory, told apart by their bytes: stands in for `data.decoding.OnDemand`."""
 
     def __init__(self, pixels: np.ndarray):
         self.pixels, self.shape = pixels, pixels.shape
         self.digests = [blake2b(np.ascontiguousarray(image), digest_size=16).digest() for image in pixels]
 
-    def __getitem__(self, places) -> np.ndarray:
-        return self.pixels[places]
+    def __getitem__(self, indices) -> np.ndarray:
+        return self.pixels[indices]
 
 
 MEMBER = "tiny/models/tiny.onnx"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ox_classifier.cli.errors import user_errors
+from ox_classifier.cli.exit_codes import user_errors
+from ox_classifier.console import say
 from ox_classifier.errors import GateError, UsageError
-from ox_classifier.progress import say
 
 if TYPE_CHECKING:
-    from ox_classifier.data.audit import Audit
-    from ox_classifier.report.check_sheet import Section
+    from ox_classifier.audit.audit import Audit
+    from ox_classifier.audit.contact_sheet import Section
 
 MOST_TILES = 32  # of one finding on the sheet
 TILE_PIXELS = 160
@@ -35,16 +35,16 @@ def check(
     Reads every file, changes none; a second look is quick, as what was seen is kept in ~/.cache/ox (or $OX_CACHE).
     """
     with user_errors():
-        from ox_classifier.data import audit, folders
-        from ox_classifier.report import check_page
+        from ox_classifier.audit import audit, text
+        from ox_classifier.data import folders
 
         listing = folders.find(data)
         if data.is_dir():  # a CSV names its files, so nothing new beside it becomes data
             _refuse_inside(out, listing.root)
         found = audit.check(listing)
         plain = found.as_dict()
-        plain["trust"] = check_page.trusts(plain["counts"]["splits"])
-        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False) if as_json else check_page.page(plain))
+        plain["trust"] = text.trusts(plain["counts"]["splits"])
+        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False) if as_json else text.page(plain))
         if any(finding.cases for finding in found.findings):
             say(f"pictures of the findings: {_write_sheet(found, out)}")
         if strict and found.errors:
@@ -61,7 +61,7 @@ def _refuse_inside(out: Path, root: Path) -> None:
 
 
 def _write_sheet(found: Audit, out: Path) -> Path:
-    from ox_classifier.report.check_sheet import check_sheet
+    from ox_classifier.audit.contact_sheet import check_sheet
 
     sections = [_section(found, finding) for finding in found.findings if finding.cases]
     figure = check_sheet(sections, title=f"{found.listing.root.name or found.listing.root}: what was found")
@@ -71,7 +71,7 @@ def _write_sheet(found: Audit, out: Path) -> Path:
 
 
 def _section(found: Audit, finding) -> Section:
-    from ox_classifier.report.check_sheet import Section, Tile
+    from ox_classifier.audit.contact_sheet import Section, Tile
 
     shown, tiles = [], 0
     for case in finding.cases:

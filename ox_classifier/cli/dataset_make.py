@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ox_classifier.cli.errors import user_errors
-from ox_classifier.progress import say
+from ox_classifier.cli.exit_codes import user_errors
+from ox_classifier.console import say
 
 SOURCES = "paint, memo, font, pen, marker, board, scan, bitmap"
 
@@ -42,10 +42,10 @@ def make(
     Example: ox dataset make marks --per-class 5000 --seed 1, then ox train --data marks
     """
     with user_errors():
-        from ox_classifier.data import marks
+        from ox_classifier.synthetic import make
 
         wanted, folders = tuple(source or ()), tuple(fonts or ())
-        count = marks.make(
+        count = make.make(
             out, per_class=per_class, val=val, test=test, seed=seed, source=wanted, font_folders=folders, append=append
         )
         say(f"drew {count:,} images; next: ox train --data {out}")

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from ox_classifier.architectures import ARCHITECTURES
-from ox_classifier.cli.errors import user_errors
+from ox_classifier.cli.exit_codes import user_errors
+from ox_classifier.console import say
 from ox_classifier.errors import UsageError
-from ox_classifier.progress import say
 
 Data = Annotated[Path, typer.Argument(help="Folder as DATA/{train,val,test}/<class>/ or DATA/<class>/.")]
 Out = Annotated[Path, typer.Option(help="PNG to write; an existing one is not overwritten.")]
@@ -38,9 +38,9 @@ def preview(
         if out.exists():
             raise UsageError(f"{out} exists and is not overwritten: give another --out")
         from ox_classifier import devices
+        from ox_classifier.augmentation import preview as figures
         from ox_classifier.data import folders
-        from ox_classifier.data.images import PixelRule
-        from ox_classifier.report import preview as figures
+        from ox_classifier.pixels import PixelRule
 
         listing = folders.find(data)
         network = ARCHITECTURES[arch]
@@ -69,9 +69,9 @@ def _choose(listing, per_class: int, seed: int) -> list:
 
 
 def _examples(chosen, listing, rule, augmentation: dict, views: int, seed: int) -> list:
+    from ox_classifier.augmentation.generator import ImageDataGenerator
+    from ox_classifier.augmentation.preview import Example
     from ox_classifier.data import images
-    from ox_classifier.data.augment import ImageDataGenerator
-    from ox_classifier.report.preview import Example
 
     generator = ImageDataGenerator(rescale=1 / 255, **augmentation)
     examples = []

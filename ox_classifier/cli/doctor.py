@@ -9,7 +9,7 @@ import shutil
 
 import typer
 
-from ox_classifier.cli.errors import user_errors
+from ox_classifier.cli.exit_codes import user_errors
 
 EXTRAS = {"heic": ("pillow_heif", "HEIC photos"), "diagram": ("pydot", "diagrams of networks")}
 

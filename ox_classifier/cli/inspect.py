@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ox_classifier.cli.errors import user_errors
+from ox_classifier.cli.exit_codes import user_errors
 
 
 def inspect(
@@ -23,9 +23,9 @@ def inspect(
 
         found = runs.find(run)
         devices.quiet_tensorflow()
-        from ox_classifier import inspection
-        from ox_classifier.networks.inside import layer_text
+        from ox_classifier.inspection import write
+        from ox_classifier.inspection.layers import layer_text
 
-        page, rows = inspection.write(found, image or ())
+        page, rows = write.write(found, image or ())
         typer.echo(layer_text(rows))
         typer.echo(page)

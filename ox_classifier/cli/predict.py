@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-from ox_classifier.cli.errors import user_errors
+from ox_classifier.cli.exit_codes import user_errors
+from ox_classifier.console import track
 from ox_classifier.errors import OxError, UsageError
-from ox_classifier.progress import track
 
 
 def predict(
@@ -48,6 +48,7 @@ def collect(sources: list[str]) -> list[Path]:
         UsageError: If a source is nothing, or a folder holds no image.
     """
     from ox_classifier.data import folders
+    from ox_classifier.data.listing import natural_key
 
     found: dict[Path, None] = {}
     for source in sources:
@@ -59,7 +60,7 @@ def collect(sources: list[str]) -> list[Path]:
         elif path.exists():
             below = [path]
         else:
-            matches = sorted(glob.glob(source, recursive=True), key=folders.natural_key)  # noqa: PTH207 - a pattern may be absolute
+            matches = sorted(glob.glob(source, recursive=True), key=natural_key)  # noqa: PTH207 - a pattern may be absolute
             below = [match for name in matches for match in _expand(Path(name))]
             if not below:
                 raise UsageError(f"{source} is no file, no folder and no pattern that matches any: check the path")

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ox_classifier.cli.errors import user_errors
+from ox_classifier.cli.exit_codes import user_errors
+from ox_classifier.console import say
 from ox_classifier.errors import UsageError
-from ox_classifier.progress import say
 
 SPLITS = ("train", "val", "test")
 
@@ -28,8 +28,8 @@ def report(
             if name not in SPLITS:
                 raise UsageError(f"--split {name!r} is unknown: give {', '.join(SPLITS)}")
         from ox_classifier import runs
-        from ox_classifier.report import metrics, page
+        from ox_classifier.report import metrics, write
 
-        folder, figures = page.write(runs.find(run), split or ("val", "test"))
+        folder, figures = write.write(runs.find(run), split or ("val", "test"))
         say(metrics.table(figures))
         typer.echo(folder)

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from ox_classifier.architectures import ARCHITECTURES, SHIFTS, Architecture
-from ox_classifier.cli.errors import user_errors
+from ox_classifier.cli.exit_codes import user_errors
+from ox_classifier.console import say
 from ox_classifier.errors import UsageError
-from ox_classifier.progress import say
 
 Option = typer.Option
 OWN = "[default: the network's own]"
@@ -79,8 +79,9 @@ def train(
         _check(
             arch, network, color, balance, average, frozen_only=views is not None or fine_tune or weights != "imagenet"
         )
-        from ox_classifier import __version__, preparation, runs
-        from ox_classifier.data.images import PixelRule
+        from ox_classifier import __version__, runs
+        from ox_classifier.pixels import PixelRule
+        from ox_classifier.training import preparation
 
         side = image_size or network.image_size
         rule = PixelRule(side, side, color or network.color)
@@ -106,10 +107,10 @@ def train(
         for line in prepared.lines():
             say(line)
 
-        from ox_classifier import training
+        from ox_classifier.training import train
 
         most = epochs or network.epochs
-        recipe = training.Recipe(
+        recipe = train.Recipe(
             arch=arch,
             rule=rule,
             epochs=most,
@@ -135,11 +136,11 @@ def train(
         )
         preparation.advise(prepared, folds)
         if folds is not None:
-            from ox_classifier import cross_validation
+            from ox_classifier.training import cross_validation
 
             typer.echo(cross_validation.run(recipe, prepared, folds, chosen, name=name))
             return
-        run = training.train(recipe, prepared.material(rule, on_demand=network.frozen), chosen, name=name)
+        run = train.train(recipe, prepared.dataset(rule, on_demand=network.frozen), chosen, name=name)
         say(f"next: ox report {run.name}")
         typer.echo(run.path)
         if run.config["interrupted"]:

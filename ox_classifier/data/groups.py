@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 
-from ox_classifier.data.folders import LabelledImage
+from ox_classifier.data.listing import LabelledImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +36,9 @@ class Group:
 
 
 def gather(
-    images: Sequence[LabelledImage], near: Iterable[Iterable[Path]], root: Path | None, seed: int
+    images: Sequence[LabelledImage], duplicates: Iterable[Iterable[Path]], root: Path | None, seed: int
 ) -> list[Group]:
-    """Groups of the images that share a group's name or stand together in `near`, directly or through others.
+    """Groups of the images that share a group's name or stand together in `duplicates`, directly or through others.
 
     Ranked by a hash of the seed and of the paths under `root` (default: the folder common to all), so neither the
     order of the images nor the place of the folder matters.
@@ -55,7 +55,7 @@ def gather(
         if image.group:
             name = ("group", image.group)
             parent[find(image.file)] = find(parent.setdefault(name, name))
-    for together in near:
+    for together in duplicates:
         known = [file for file in map(os.fspath, together) if file in parent]
         for file in known[1:]:
             parent[find(file)] = find(known[0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ox_classifier.errors import UsageError
+from ox_classifier.pixels import PixelRule
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".pbm", ".heic", ".heif")
 PILLOW_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
@@ -23,32 +24,6 @@ class ImageError(UsageError):
     def __init__(self, path: Path | str, reason: str):
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = Path(path), reason
-
-
-@dataclass(frozen=True)
-class PixelRule:
-    """What every image of a run is turned into: `height` x `width` pixels, `color` "rgb" or "grayscale".
-
-    `resize` names the one way this version resizes (the whole picture stretched to fit, antialiased);
-    it is stored with each run so that a run of another rule is refused rather than misread.
-    """
-
-    height: int
-    width: int
-    color: str = "rgb"
-    resize: str = "stretch-bilinear-antialiased"
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) of every decoded image."""
-        return self.height, self.width, 3 if self.color == "rgb" else 1
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height} {self.color}, pixels in [0, 1], {self.resize}"
-
-    def as_dict(self) -> dict:
-        """Plain values for run.json; `PixelRule(**dict)` is the way back."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

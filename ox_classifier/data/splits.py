@@ -9,8 +9,8 @@ from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 
-from ox_classifier.data.folders import LabelledImage
 from ox_classifier.data.groups import Group, gather
+from ox_classifier.data.listing import LabelledImage
 from ox_classifier.errors import UsageError
 
 MIXED = ""  # the stratum of groups that hold more than one label; no class can have an empty name
@@ -22,16 +22,17 @@ def split(
     val_fraction: float,
     test_fraction: float = 0.0,
     seed: int = 0,
-    near: Iterable[Iterable[Path]] = (),
+    duplicates: Iterable[Iterable[Path]] = (),
     root: Path | None = None,
     before: Mapping[Path, str] = MappingProxyType({}),
 ) -> tuple[LabelledImage, ...]:
     """Decide the split of images that have none; where all have one and none is "val", draw val from train.
 
     A split that is there already is never drawn again. Images of one `.group` and images that stand together
-    in `near` (pairs or larger sets of paths) stay on one side. Without groups each class gives round(fraction * n)
-    images within one, and at least one to val. Who goes is decided by a hash of the seed and of the path under `root`
-    (default: the folder common to all), so neither the order of the listing nor the place of the folder matters.
+    in `duplicates` (pairs or larger sets of paths) stay on one side. Without groups each class gives
+    round(fraction * n) images within one, and at least one to val. Who goes is decided by a hash of the seed and of
+    the path under `root` (default: the folder common to all), so neither the order of the listing nor the place of
+    the folder matters.
 
     With `before`, the sides of an earlier split, every group of it stays where it was and new ones go where most is
     lacking, so that adding one file moves nothing but the groups it links. Without, the same files give the same
@@ -47,7 +48,7 @@ def split(
         "test": test_fraction if "test" not in taken else 0.0,
         "val": val_fraction if "val" not in taken else 0.0,
     }
-    groups = gather(images, near, root, seed)
+    groups = gather(images, duplicates, root, seed)
     if "" in taken:
         free = [group for group in groups if group.splits == {""}]
         sides = {
@@ -69,7 +70,7 @@ def folds(
     k: int,
     seed: int = 0,
     *,
-    near: Iterable[Iterable[Path]] = (),
+    duplicates: Iterable[Iterable[Path]] = (),
     root: Path | None = None,
 ) -> tuple[tuple[LabelledImage, ...], ...]:
     """Cross-validation: `k` listings in which every image that is not "test" is "val" once and "train" otherwise.
@@ -81,7 +82,7 @@ def folds(
     """
     if k < 2:
         raise UsageError(f"--folds {k}: cross-validation needs at least 2 folds; 5 is usual")
-    groups = gather([image for image in images if image.split != "test"], near, root, seed)
+    groups = gather([image for image in images if image.split != "test"], duplicates, root, seed)
     totals = sum((group.labels for group in groups), Counter())
     for label in sorted(totals):
         there = sum(label in group.labels for group in groups)

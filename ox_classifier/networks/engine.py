@@ -10,8 +10,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ox_classifier.networks import onnx_graph
-from ox_classifier.progress import say
+from ox_classifier.console import say
+from ox_classifier.networks import onnx_export
 
 AGREEMENT = 1e-4  # relative to the largest feature
 GPU_BATCH = 32
@@ -19,10 +19,11 @@ GPU_BATCH = 32
 
 @dataclass(frozen=True)
 class Engine:
-    """`see` maps float32 pixels in [0, 1], shape (n, height, width, 3), to float32 features, best `batch` at a time."""
+    """`extract` maps float32 pixels in [0, 1], shape (n, height, width, 3), to float32 features; `batch` images at a
+    time suit it best."""
 
     name: str
-    see: Callable[[np.ndarray], np.ndarray]
+    extract: Callable[[np.ndarray], np.ndarray]
     batch: int
 
 
@@ -36,7 +37,7 @@ def fastest(base: keras.Model, probe: np.ndarray) -> Engine:
         return tensorflow(base)
     engine = onnx_runtime(base)
     expected = keras.ops.convert_to_numpy(base(probe, training=False))
-    difference = float(np.abs(engine.see(probe) - expected).max() / max(np.abs(expected).max(), 1e-9))
+    difference = float(np.abs(engine.extract(probe) - expected).max() / max(np.abs(expected).max(), 1e-9))
     if difference <= AGREEMENT:
         return engine
     say(f"features: ONNX Runtime differs from Keras by {difference:.1e}, so TensorFlow computes them")
@@ -49,17 +50,17 @@ def onnx_runtime(base: keras.Model) -> Engine:
 
     with tempfile.TemporaryDirectory(prefix="ox-base-") as folder:
         path = Path(folder) / "base.onnx"
-        onnx_graph.write(base, path)
+        onnx_export.write(base, path)
         options = onnxruntime.SessionOptions()
         # threads that spin while they wait halve the speed on a machine with anything else to do
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
-    def see(pixels: np.ndarray) -> np.ndarray:
+    def extract(pixels: np.ndarray) -> np.ndarray:
         return np.concatenate([session.run(None, {name: pixels[i : i + 1]})[0] for i in range(len(pixels))])
 
-    return Engine("ONNX Runtime", see, batch=1)
+    return Engine("ONNX Runtime", extract, batch=1)
 
 
 def tensorflow(base: keras.Model) -> Engine:
@@ -69,7 +70,7 @@ def tensorflow(base: keras.Model) -> Engine:
     batch = GPU_BATCH if _gpus() else 4
     run = tf.function(lambda pixels: base(pixels, training=False), jit_compile=False)
 
-    def see(pixels: np.ndarray) -> np.ndarray:
+    def extract(pixels: np.ndarray) -> np.ndarray:
         rows = []
         for start in range(0, len(pixels), batch):
             part = pixels[start : start + batch]
@@ -78,7 +79,7 @@ def tensorflow(base: keras.Model) -> Engine:
             rows.append(run(padded).numpy()[: len(part)].astype(np.float32))
         return np.concatenate(rows)
 
-    return Engine("TensorFlow", see, batch)
+    return Engine("TensorFlow", extract, batch)
 
 
 def _gpus() -> list:

@@ -19,8 +19,8 @@ from typing import BinaryIO
 import numpy as np
 
 from ox_classifier import caches
+from ox_classifier.console import say
 from ox_classifier.errors import OxError, UsageError
-from ox_classifier.progress import say
 
 KEY_BYTES = 16
 SHARD_BYTES = 256 << 20
@@ -133,11 +133,11 @@ class FeatureStore:
     def rows(self, keys: Sequence[bytes]) -> np.ndarray:
         """The features of these views, float32 of shape (n, *shape)."""
         rows = np.empty((len(keys), *self.shape), np.float32)
-        places = [self._places[key] for key in keys]
+        indices = [self._places[key] for key in keys]
         with ExitStack() as stack:
             # read, not mapped: three times as fast, and mapped pages would count as this process' memory
-            files = {path: stack.enter_context(_opened(path)) for path in {path for path, _ in places}}
-            for row, (path, place) in zip(rows, places, strict=True):
+            files = {path: stack.enter_context(_opened(path)) for path in {path for path, _ in indices}}
+            for row, (path, place) in zip(rows, indices, strict=True):
                 files[path].seek(place * self.record.itemsize + KEY_BYTES)
                 if files[path].readinto(row) != row.nbytes:
                     raise _cut_short(path)

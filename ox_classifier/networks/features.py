@@ -1,4 +1,4 @@
-"""What a frozen base sees of every view of every image, computed once and kept."""
+"""The features that a frozen base extracts from every view of every image, computed once and kept."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Protocol
 import keras
 import numpy as np
 
+from ox_classifier.console import say, track
 from ox_classifier.networks import engine as engines
 from ox_classifier.networks.engine import Engine
 from ox_classifier.networks.feature_store import KEY_BYTES, FeatureStore
-from ox_classifier.progress import say, track
 
 # what, beside the drawn numbers, decides the pixels of a view
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
@@ -23,20 +23,20 @@ FORMAT = 3  # raise it when the same key would mean other pixels
 
 
 class Images(Protocol):
-    """Pictures that can be told apart without being looked at: `data.store.OnDemand`, which this floor doesn't import.
+    """Pictures that can be told apart without being decoded: `data.decoding.OnDemand`, which networks don't import.
 
-    `images[places]` is uint8 of shape (len(places), *shape[1:]), `digests` gives each KEY_BYTES bytes, others for
+    `images[indices]` is uint8 of shape (len(indices), *shape[1:]), `digests` gives each KEY_BYTES bytes, others for
     other pixels.
     """
 
     shape: tuple[int, ...]  # (n, height, width, channels)
     digests: Sequence[bytes]
 
-    def __getitem__(self, places: Sequence[int]) -> np.ndarray: ...
+    def __getitem__(self, indices: Sequence[int]) -> np.ndarray: ...
 
 
 class Augmenter(Protocol):
-    """What makes views: `data.augment.ImageDataGenerator`, which this floor doesn't import."""
+    """What makes views: `augmentation.generator.ImageDataGenerator`, which this floor doesn't import."""
 
     def draws(self, shape: tuple[int, ...], seed: int, epoch: int, indices: Sequence[int]) -> list[dict]:
         """A seeded transform for each index."""
@@ -47,7 +47,7 @@ class Augmenter(Protocol):
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures for a base to see: a key each, and their pixels, float32 in [0, 1], by position."""
+    """Pictures for a base to extract: a key each, and their pixels, float32 in [0, 1], by position."""
 
     keys: Sequence[bytes]
     pixels: Callable[[Sequence[int]], np.ndarray]
@@ -56,7 +56,7 @@ class Views:
 def plain(images: Images) -> Views:
     """Each image as it is."""
     keys = [_key(digest) for digest in images.digests]
-    return Views(keys, lambda places: images[places].astype(np.float32) * np.float32(1 / 255))
+    return Views(keys, lambda indices: images[indices].astype(np.float32) * np.float32(1 / 255))
 
 
 def augmented(images: Images, augmenter: Augmenter, *, view: int, seed: int) -> Views:
@@ -68,13 +68,13 @@ def augmented(images: Images, augmenter: Augmenter, *, view: int, seed: int) -> 
     drawn = augmenter.draws(images.shape[1:], seed, view, [_index(digest) for digest in images.digests])
     settings = {name: repr(getattr(augmenter, name, None)) for name in SETTINGS}
     keys = [_key(digest, settings, transform) for digest, transform in zip(images.digests, drawn, strict=True)]
-    return Views(keys, lambda places: augmenter.apply(images[places], [drawn[i] for i in places]))
+    return Views(keys, lambda indices: augmenter.apply(images[indices], [drawn[i] for i in indices]))
 
 
-def fresh(images: Images, augmenter: Augmenter, *, view: int, seed: int, places: Sequence[int]) -> np.ndarray:
+def fresh(images: Images, augmenter: Augmenter, *, view: int, seed: int, indices: Sequence[int]) -> np.ndarray:
     """The pixels of `augmented` for some images alone, float32 in [0, 1]."""
-    indices = [_index(images.digests[place]) for place in places]
-    return augmenter.apply(images[places], augmenter.draws(images.shape[1:], seed, view, indices))
+    drawn = augmenter.draws(images.shape[1:], seed, view, [_index(images.digests[i]) for i in indices])
+    return augmenter.apply(images[indices], drawn)
 
 
 def open_store(base: keras.Model, arch: str, weights_digest: str) -> FeatureStore:
@@ -100,40 +100,40 @@ def compute(base: keras.Model, store: FeatureStore, parts: Sequence[Views]) -> i
     store.make_room(wanted)
     missing, seen = [], set()
     for views in parts:
-        places = [i for i, key in enumerate(views.keys) if key not in store and not (key in seen or seen.add(key))]
-        if places:
-            missing.append((views, places))
-    total = sum(len(places) for _, places in missing)
+        indices = [i for i, key in enumerate(views.keys) if key not in store and not (key in seen or seen.add(key))]
+        if indices:
+            missing.append((views, indices))
+    total = sum(len(indices) for _, indices in missing)
     if not total:
         say(f"features: all {len(set(wanted)):,} views are in the cache")
         return 0
-    views, places = missing[0]
-    engine = engines.fastest(base, views.pixels(places[:1]))
+    views, indices = missing[0]
+    engine = engines.fastest(base, views.pixels(indices[:1]))
     if total < len(set(wanted)):
         say(f"features: {len(set(wanted)) - total:,} views are in the cache, {total:,} to compute")
     label = f"features by {engine.name}"
-    for key, row in track(_see(engine, missing), label=label, total=total):
+    for key, row in track(_extract(engine, missing), label=label, total=total):
         store.add(key, row)
     return total
 
 
-def _see(engine: Engine, missing: list[tuple[Views, list[int]]]):
-    for views, places in missing:
-        for start in range(0, len(places), engine.batch):
-            batch = places[start : start + engine.batch]
-            rows = engine.see(views.pixels(batch))
+def _extract(engine: Engine, missing: list[tuple[Views, list[int]]]):
+    for views, indices in missing:
+        for start in range(0, len(indices), engine.batch):
+            batch = indices[start : start + engine.batch]
+            rows = engine.extract(views.pixels(batch))
             yield from zip((views.keys[i] for i in batch), rows, strict=True)
 
 
 class FeatureBatches(keras.utils.PyDataset):
     """Batches (features, class index) for a head to learn from; in an order shuffled by seed and epoch, if told so.
 
-    `see(epoch, places)` gives the features of the images at `places`. `epoch` counts up by itself.
+    `extract(epoch, indices)` gives the features of the images at `indices`. `epoch` counts up by itself.
     """
 
     def __init__(
         self,
-        see: Callable[[int, np.ndarray], np.ndarray],
+        extract: Callable[[int, np.ndarray], np.ndarray],
         labels: np.ndarray,
         *,
         batch_size: int = 32,
@@ -141,7 +141,7 @@ class FeatureBatches(keras.utils.PyDataset):
         seed: int = 0,
     ):
         super().__init__()
-        self.see, self.labels, self.batch_size, self.shuffle, self.seed = see, labels, batch_size, shuffle, seed
+        self.extract, self.labels, self.batch_size, self.shuffle, self.seed = extract, labels, batch_size, shuffle, seed
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -150,8 +150,8 @@ class FeatureBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         if index == 0 or not hasattr(self, "_order"):
             self._order = self._ordered()
-        places = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.see(self.epoch, places), self.labels[places]
+        indices = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.extract(self.epoch, indices), self.labels[indices]
 
     def on_epoch_end(self) -> None:
         self.epoch += 1

@@ -9,13 +9,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from ox_classifier.console import say
 from ox_classifier.errors import UsageError
 from ox_classifier.networks import bases, features
 from ox_classifier.networks import engine as engines
 from ox_classifier.networks.feature_store import FeatureStore
 from ox_classifier.networks.features import Augmenter, FeatureBatches, Images, Views
 from ox_classifier.networks.weights import Origin
-from ox_classifier.progress import say
 
 READ_BATCH = 64
 
@@ -25,7 +25,7 @@ class Transfer:
     """A head ready to train, over a base whose features are computed.
 
     `head` and `model` share their layers: what the head learns, the whole network knows. `train` and `val` are
-    batches of features for `fitting.fit(head, ...)`.
+    batches of features for `training.fit(head, ...)`.
     """
 
     model: keras.Model
@@ -78,30 +78,30 @@ def prepare(
     last_convolutions(model, fine_tune)
     base, head = split(model)
     store = features.open_store(base, arch, origin.digest)
-    still = {name: features.plain(pictures) for name, pictures in images.items() if name != "train"}
+    plain_views = {name: features.plain(pictures) for name, pictures in images.items() if name != "train"}
     source = images["train"]
     if augmenter is None:
-        turns = [features.plain(source)]
+        training_views = [features.plain(source)]
     else:
-        turns = [features.augmented(source, augmenter, view=view, seed=seed) for view in range(views)]
-    computed = features.compute(base, store, [*turns, *still.values()])
-    if turns:
-        see = _kept(store, turns)
+        training_views = [features.augmented(source, augmenter, view=view, seed=seed) for view in range(views)]
+    computed = features.compute(base, store, [*training_views, *plain_views.values()])
+    if training_views:
+        extract = _kept(store, training_views)
     else:
-        engine = engines.fastest(base, still["val"].pixels([0]))
+        engine = engines.fastest(base, plain_views["val"].pixels([0]))
 
-        def see(epoch: int, places: np.ndarray) -> np.ndarray:
-            return engine.see(features.fresh(source, augmenter, view=epoch, seed=seed, places=places))
+        def extract(epoch: int, indices: np.ndarray) -> np.ndarray:
+            return engine.extract(features.fresh(source, augmenter, view=epoch, seed=seed, indices=indices))
 
     return Transfer(
         model,
         head,
-        FeatureBatches(see, labels["train"], batch_size=batch_size, shuffle=True, seed=seed),
-        FeatureBatches(_kept(store, [still["val"]]), labels["val"], batch_size=READ_BATCH),
+        FeatureBatches(extract, labels["train"], batch_size=batch_size, shuffle=True, seed=seed),
+        FeatureBatches(_kept(store, [plain_views["val"]]), labels["val"], batch_size=READ_BATCH),
         origin,
         computed,
         store,
-        still,
+        plain_views,
     )
 
 
@@ -157,9 +157,9 @@ def last_convolutions(model: keras.Model, count: int) -> list[keras.Layer]:
     return convolutions[most - count :]
 
 
-def _kept(store: FeatureStore, turns: list[Views]) -> Callable[[int, np.ndarray], np.ndarray]:
-    def see(epoch: int, places: np.ndarray) -> np.ndarray:
-        keys = turns[epoch % len(turns)].keys
-        return store.rows([keys[i] for i in places])
+def _kept(store: FeatureStore, training_views: list[Views]) -> Callable[[int, np.ndarray], np.ndarray]:
+    def extract(epoch: int, indices: np.ndarray) -> np.ndarray:
+        keys = training_views[epoch % len(training_views)].keys
+        return store.rows([keys[i] for i in indices])
 
-    return see
+    return extract

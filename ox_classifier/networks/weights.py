@@ -16,10 +16,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from ox_classifier.console import say, track
 from ox_classifier.errors import OxError, UsageError
 from ox_classifier.networks import wheels
 from ox_classifier.networks.wheels import UnavailableError
-from ox_classifier.progress import say, track
 
 OFFICIAL = "https://storage.googleapis.com/tensorflow/keras-applications"
 SUFFIXES = (".weights.h5", ".h5", ".keras")

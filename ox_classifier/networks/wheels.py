@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from ox_classifier.progress import say
+from ox_classifier.console import say
 
 
 class UnavailableError(Exception):

@@ -7,15 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn import metrics as sk
 
-from ox_classifier.report.interval import wilson
-
-
-def accuracy_text(correct: int, total: int) -> str:
-    """An accuracy as people should read it: with what it is made of and how far it can be trusted."""
-    if total == 0:
-        return "no images"
-    low, high = wilson(correct, total)
-    return f"{correct / total:.4f} ({correct} of {total} right; 95 % interval {low:.3f} to {high:.3f})"
+from ox_classifier.intervals import accuracy_text, wilson
 
 
 def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as Stock
 
-from ox_classifier.data.augment import ImageDataGenerator
-from ox_classifier.fitting import compile_for_classes, streamed
+from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.networks.builders import BUILDERS
+from ox_classifier.training.fit import compile_for_classes, streamed
 from tests.conftest import draw_mark
 
 SETTINGS = {

@@ -9,11 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ox_classifier import fitting
-from ox_classifier.data import idx
-from ox_classifier.data.augment import ImageDataGenerator
+from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.data.images import as_float
+from ox_classifier.importers import mnist
 from ox_classifier.networks.builders import cnn_dense
+from ox_classifier.training import fit
 
 IMAGES, BATCH, EPOCHS = 60_000, 32, 4
 
@@ -23,7 +23,7 @@ def figures() -> list[tuple[str, str, str, float, str]]:
     images, labels = _images()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "clothes"
-        idx.write({"train": (images, labels)}, idx.CLASSES["fashion-mnist"], folder)
+        mnist.write({"train": (images, labels)}, mnist.CLASSES["fashion-mnist"], folder)
         batches = ImageDataGenerator(rescale=1 / 255).flow_from_directory(
             folder / "train",
             target_size=(28, 28),
@@ -45,8 +45,8 @@ def figures() -> list[tuple[str, str, str, float, str]]:
 
 def _images() -> tuple[np.ndarray, np.ndarray]:
     """Fashion-MNIST where Debian has put it; elsewhere noise, which takes as long to learn."""
-    if (idx.DEBIAN / "fashion-mnist").is_dir():
-        return idx.load("fashion-mnist")["train"]
+    if (mnist.DEBIAN / "fashion-mnist").is_dir():
+        return mnist.load("fashion-mnist")["train"]
     random = np.random.default_rng(0)
     return random.integers(0, 256, (IMAGES, 28, 28), dtype=np.uint8), random.integers(0, 10, IMAGES).astype(np.uint8)
 
@@ -54,7 +54,7 @@ def _images() -> tuple[np.ndarray, np.ndarray]:
 def _network() -> keras.Model:
     keras.utils.set_random_seed(0)
     model = cnn_dense((28, 28, 1), 10)
-    fitting.compile_for_classes(model, 1e-3)
+    fit.compile_for_classes(model, 1e-3)
     return model
 
 

@@ -15,11 +15,11 @@ from unittest import mock
 import keras
 import numpy as np
 
-from ox_classifier import preparation
-from ox_classifier.data.augment import ImageDataGenerator
-from ox_classifier.data.images import PixelRule
+from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.networks import bases, features, transfer
 from ox_classifier.networks.features import FeatureBatches
+from ox_classifier.pixels import PixelRule
+from ox_classifier.training import preparation
 from tests.benchmarks.transfer import BATCH, SIDE
 from tests.conftest import REPOSITORY
 
@@ -29,7 +29,7 @@ VIEWS, EPOCHS = 2, 50
 def figures() -> list[tuple[str, str, str, float, str]]:
     """(figure, measured, reference, ratio, limit): it is there to be compared with, so no limit of its own."""
     data = preparation.prepare(REPOSITORY / "dataset", val_fraction=0.2, test_fraction=0.0, seed=0)
-    material = data.material(PixelRule(SIDE, SIDE), on_demand=True)
+    material = data.dataset(PixelRule(SIDE, SIDE), on_demand=True)
     with tempfile.TemporaryDirectory() as cache, mock.patch.dict(os.environ, OX_CACHE=cache):
         right, epochs = _right(material, Path(cache))
     total = len(material.labels("test"))
@@ -48,7 +48,7 @@ def _right(material, cache: Path) -> tuple[int, int]:
     still = {split: features.plain(material.images(split)) for split in ("val", "test")}
     features.compute(base, store, [*turns, *still.values()])
 
-    def see(views):
+    def extract(views):
         return lambda epoch, places: store.rows([views[epoch % len(views)].keys[place] for place in places])
 
     head = keras.Sequential(
@@ -62,8 +62,8 @@ def _right(material, cache: Path) -> tuple[int, int]:
     head.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     best = cache / "best.keras"
     history = head.fit(
-        FeatureBatches(see(turns), material.labels("train"), batch_size=BATCH, shuffle=True),
-        validation_data=FeatureBatches(see([still["val"]]), material.labels("val"), batch_size=BATCH),
+        FeatureBatches(extract(turns), material.labels("train"), batch_size=BATCH, shuffle=True),
+        validation_data=FeatureBatches(extract([still["val"]]), material.labels("val"), batch_size=BATCH),
         epochs=EPOCHS,
         callbacks=[
             keras.callbacks.ReduceLROnPlateau(monitor="val_accuracy", patience=2, factor=0.5, min_lr=1e-6),

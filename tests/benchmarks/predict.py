@@ -12,7 +12,7 @@ import numpy as np
 
 from ox_classifier.classifier import BATCH, open_session
 from ox_classifier.data import images
-from ox_classifier.data.images import PixelRule
+from ox_classifier.pixels import PixelRule
 from tests.conftest import draw_folder
 from tests.processes import cost
 

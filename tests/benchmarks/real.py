@@ -17,17 +17,18 @@ import numpy as np
 
 from ox_classifier import runs
 from ox_classifier.classifier import Classifier
+from ox_classifier.console import say, track
 from ox_classifier.data import images
 from ox_classifier.data.folders import images_below
 from ox_classifier.errors import OxError, UsageError
-from ox_classifier.progress import say, track
+from ox_classifier.pixels import PixelRule
 from ox_classifier.report import figures as drawing
 from tests.conftest import REAL
 
 RESAMPLES = 10_000
 WORST = 48
 LIMITS = {"lenet": ">=0.97", "vgg16": ">=0.99"}  # macro accuracy after training on the bundled dataset
-THUMBNAIL = images.PixelRule(160, 160)
+THUMBNAIL = PixelRule(160, 160)
 
 
 class Answer(NamedTuple):

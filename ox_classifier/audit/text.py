@@ -1,0 +1,116 @@
+"""The findings of a data check as one page of text; takes plain values, knows no files."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+
+from ox_classifier.intervals import wilson
+
+MARKS = {"error": "ERROR", "warning": "warning", "note": "note"}
+EXAMPLES = 3  # file names under each finding; check.png and --json have them all
+FEW = 400  # images under which one validation split says too little
+ASSUMED = 0.95  # the measured accuracy at which the width of the interval is told
+
+
+def page(check: dict, *, width: int | None = None) -> str:
+    """What `ox dataset check` prints of `Audit.as_dict()`: counts, trust, findings, verdict; `width` in characters."""
+    width = width or min(shutil.get_terminal_size((100, 24)).columns, 110)
+    parts = [_counts(check)]
+    parts.append("\n".join(_wrap(line, width) for line in trusts(check["counts"]["splits"])))
+    if check["notes"]:
+        parts.append("\n".join(_wrap(note, width) for note in check["notes"]))
+    parts += [_finding(finding, check["unreadable"], width) for finding in check["findings"]]
+    parts.append(verdict(check["findings"]))
+    return "\n\n".join(parts)
+
+
+def trusts(splits: dict[str, dict[str, int]]) -> list[str]:
+    """How far an accuracy measured on each split can be trusted, in words; `splits` as in `Audit.counts`."""
+    lines = [trust(split, sum(splits[split].values())) for split in ("val", "test") if split in splits]
+    learned = sum(sum(splits[split].values()) for split in ("undecided", "train") if split in splits)
+    if "val" not in splits and learned:
+        few = "; with so few, --folds 5 judges on every one of them" if learned < FEW else ""
+        lines.append(
+            f"There is no val split: ox train draws a fifth of {learned:,} images, some {round(learned / 5):,}{few}."
+        )
+    return lines
+
+
+def trust(split: str, total: int) -> str:
+    """The width of the 95 % interval at this size, in words.
+
+    Source: Wilson's interval, see `intervals.wilson`.
+    """
+    right = round(ASSUMED * total)
+    low, high = wilson(right, total)
+    return (
+        f"With {total:,} {split} images, {_percent(right / total, 1)} measured means somewhere between "
+        f"{_percent(low, total)} and {_percent(high, total)}."
+    )
+
+
+def verdict(findings: list[dict]) -> str:
+    """The last line: how many of each level."""
+    counts = {level: sum(finding["level"] == level for finding in findings) for level in MARKS}
+    said = [f"{n} {level}{'' if n == 1 else 's'}" for level, n in counts.items() if n]
+    return (
+        f"Found: {', '.join(said)}." if said else "Nothing found: every image is readable, and no copies or conflicts."
+    )
+
+
+def _counts(check: dict) -> str:
+    counts = check["counts"]
+    lines = [f"{check['data']}: {counts['images']:,} images, {counts['bytes'] / 1e6:,.1f} MB", ""]
+    classes = check["classes"]
+    wide = max(9, *(len(label) for label in classes))
+    if len(classes) * (wide + 2) <= 80:
+        lines.append(f"  {'':9}  " + "  ".join(f"{label:>{wide}}" for label in classes) + "    guessing")
+        for split, there in counts["splits"].items():
+            row = "  ".join(f"{there[label]:>{wide},}" for label in classes)
+            lines.append(f"  {split:9}  {row}  {_percent(max(there.values()) / sum(there.values()), 1):>10}")
+    else:
+        for split, there in counts["splits"].items():
+            least, most = min(there, key=there.get), max(there, key=there.get)
+            total = sum(there.values())
+            lines.append(
+                f"  {split:9}  {total:,} in {len(classes)} classes, from {there[least]:,} ({least}) to {there[most]:,} "
+                f"({most}); guessing {_percent(there[most] / total, 1)}"
+            )
+    lines += ["", f"  formats    {_listed(counts['formats'])}", f"  modes      {_listed(counts['modes'])}"]
+    sides = counts["longest_side"]
+    if sides:
+        lines.append(f"  sizes      {_sizes(counts, sides)}")
+    return "\n".join(lines)
+
+
+def _sizes(counts: dict, sides: dict) -> str:
+    if counts["different_sizes"] == 1:
+        return f"all {next(iter(counts['sizes']))}"
+    if counts["different_sizes"] <= len(counts["sizes"]):
+        return _listed(counts["sizes"])
+    return (
+        f"{counts['different_sizes']:,} different; longest side {sides['least']:,} to {sides['most']:,} pixels, "
+        f"median {sides['median']:,}"
+    )
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _finding(finding: dict, reasons: dict[str, str], width: int) -> str:
+    mark = f"{MARKS[finding['level']]:8}"
+    lines = [textwrap.fill(finding["sentence"], width, initial_indent=mark, subsequent_indent=" " * 8)]
+    shown = [[f"{name}: {reasons[name]}" if name in reasons else name for name in case] for case in finding["cases"]]
+    lines += [f"{'':10}{'  =  '.join(case)}" for case in shown[:EXAMPLES]]
+    more = len(finding["cases"]) - EXAMPLES
+    return "\n".join(lines + ([f"{'':10}and {more:,} more"] if more > 0 else []))
+
+
+def _wrap(line: str, width: int) -> str:
+    return textwrap.fill(line, width, initial_indent="  ", subsequent_indent="  ")
+
+
+def _percent(share: float, total: int) -> str:
+    return f"{share * 100:.{1 if total >= 1000 else 0}f} %"

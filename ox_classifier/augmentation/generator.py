@@ -1,0 +1,293 @@
+"""Keras' ImageDataGenerator with our decoder, at native speed, and the same batches on every run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasImageDataGenerator
+
+from ox_classifier.augmentation import directory as directories
+from ox_classifier.augmentation import sampling, transforms
+from ox_classifier.augmentation.batches import Batches, Saving
+from ox_classifier.augmentation.directory import ANTIALIASED, Files
+from ox_classifier.console import say
+from ox_classifier.data.decoding import MEMORY_BUDGET, decode
+from ox_classifier.errors import UsageError
+from ox_classifier.pixels import PixelRule
+
+COLORS = ("rgb", "grayscale")
+CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
+OURS = ("stroke", "blur", "contrast", "invert", "noise")
+
+
+class ImageDataGenerator(KerasImageDataGenerator):
+    """Augmentation as in every Keras tutorial; takes all options of Keras' own class, by the same names.
+
+    What differs from Keras: width_shift_range moves columns and height_shift_range rows (Keras 3.15 swaps them);
+    every transform depends on (seed, epoch, index) only; the validation subset is drawn at random, stratified,
+    and never augmented; files are decoded once, by `data.images`. The same parameters give the same pixels as Keras.
+
+    Five settings are ours, all off by default, drawn for every image anew:
+        stroke: Ink (dark on light) gets up to so many pixels thicker or thinner on each side.
+        blur: Largest sigma of a Gaussian blur, in pixels.
+        contrast: (low, high) factors, stretching about the image's mean; 1 leaves it as it is.
+        invert: Probability of the negative, 255 - x.
+        noise: Largest sigma of Gaussian noise, on the scale 0..255.
+    `split_seed` chooses which images `validation_split` sets apart; it belongs to the generator, so that
+    both subsets agree whatever `seed` each is shuffled by.
+
+    Raises:
+        UsageError: If a setting of ours is out of its range.
+        ValueError: Keras' own, for its settings.
+    """
+
+    def __init__(
+        self,
+        *args,
+        stroke: float = 0.0,
+        blur: float = 0.0,
+        contrast: tuple[float, float] | None = None,
+        invert: float = 0.0,
+        noise: float = 0.0,
+        split_seed: int = 0,
+        **kwargs,  # Keras' 22 settings, which Keras checks
+    ):
+        super().__init__(*args, **kwargs)
+        for name, value in (("stroke", stroke), ("blur", blur), ("noise", noise)):
+            if not value >= 0:
+                raise UsageError(f"{name}={value}: expected 0 (off) or more")
+        if not 0 <= invert <= 1:
+            raise UsageError(f"invert={invert}: expected a probability from 0 to 1")
+        if contrast is not None and not (len(contrast) == 2 and 0 <= contrast[0] <= contrast[1]):
+            raise UsageError(f"contrast={contrast}: expected two factors, low and high, such as (0.7, 1.3)")
+        self.stroke, self.blur, self.contrast, self.invert, self.noise = stroke, blur, contrast, invert, noise
+        self.split_seed = split_seed
+
+    def flow(
+        self,
+        x,
+        y=None,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        sample_weight=None,
+        seed: int | None = None,
+        save_to_dir=None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        ignore_class_split: bool = False,
+        subset: str | None = None,
+    ) -> Batches:
+        """Batches from images in memory, shape (n, height, width, channels), and labels of any kind.
+
+        Whole numbers in 0..255 of any dtype are kept as uint8, at native speed; others take Keras' own slow way.
+
+        Raises:
+            UsageError: If shapes or lengths don't fit, or a setting of ours is asked for on pixels that aren't 0..255.
+        """
+        x, extra = (x[0], x[1] if isinstance(x[1], list) else [x[1]]) if isinstance(x, (tuple, list)) else (x, [])
+        images, extra = _as_bytes(np.asarray(x)), [np.asarray(e) for e in extra]
+        if images.ndim != 4:
+            raise UsageError(f"images of shape {images.shape}: expected (n, height, width, channels)")
+        if images.dtype != np.uint8:
+            images = images.astype(self.dtype)
+            if any(getattr(self, name) for name in OURS):
+                raise UsageError(f"{', '.join(OURS)} work on whole numbers 0..255: pass images before rescaling them")
+        y, sample_weight = (None if v is None else np.asarray(v) for v in (y, sample_weight))
+        for name, values in (("y", y), ("sample_weight", sample_weight), *(("x[1]", e) for e in extra)):
+            if values is not None and len(values) != len(images):
+                raise UsageError(f"{len(images)} images but {len(values)} entries in {name}: expected as many")
+        if subset is not None:
+            rows = self._rows(None if ignore_class_split else y, len(images), subset)
+            images, extra = images[rows], [e[rows] for e in extra]
+            y, sample_weight = (None if v is None else v[rows] for v in (y, sample_weight))
+        return Batches(
+            self,
+            images,
+            y,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            augment=subset != "validation",
+            sample_weight=sample_weight,
+            extra_inputs=tuple(extra),
+            saving=Saving(Path(save_to_dir), save_prefix, save_format) if save_to_dir else None,
+        )
+
+    def flow_from_directory(
+        self,
+        directory,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        save_to_dir=None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        follow_links: bool = False,
+        subset: str | None = None,
+        interpolation: str = ANTIALIASED,
+        keep_aspect_ratio: bool = False,
+        *,
+        memory_budget: int = MEMORY_BUDGET,
+    ) -> Batches:
+        """Batches from a folder of class folders, every file decoded once, now; more bytes than the budget go to disk.
+
+        Unreadable files are set aside in `.bad_files`. By default pictures are resized as everywhere in ox; any
+        `interpolation` of Keras', or `keep_aspect_ratio`, resizes as Keras does.
+
+        Raises:
+            UsageError: If the folder has no images, or an argument is not what it should be.
+        """
+        if color_mode not in COLORS:
+            raise UsageError(
+                f"color_mode={color_mode!r}: expected one of {COLORS} (transparency is composited on white)"
+            )
+        if class_mode not in CLASS_MODES:
+            raise UsageError(f"class_mode={class_mode!r}: expected one of {CLASS_MODES}")
+        reader = directories.reader(interpolation, keep_aspect_ratio)
+        files = directories.find(Path(directory), classes, follow_links=follow_links)
+        if subset is not None:
+            files = files.take(self._rows(files.classes, len(files.paths), subset))
+        decoded = decode(files.paths, PixelRule(*target_size, color_mode), memory_budget=memory_budget, reader=reader)
+        files = files.take(decoded.kept, bad=tuple(decoded.bad))
+        images = decoded.images if self.channel_axis == 3 else np.moveaxis(decoded.images, 3, 1)
+        say(f"Found {len(images)} images belonging to {len(files.class_names)} classes.")
+        for note in files.notes:
+            say(note)
+        if files.bad:
+            say(f"Set aside {len(files.bad)} files that can't be read, such as {files.bad[0]}")
+        return Batches(
+            self,
+            images,
+            self._targets(files, class_mode),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            augment=subset != "validation",
+            files=files,
+            saving=Saving(Path(save_to_dir), save_prefix, save_format) if save_to_dir else None,
+        )
+
+    def draw(self, shape: tuple[int, int, int], seed: int, epoch: int, index: int) -> dict:
+        """Parameters of one image's transform, for `apply` or Keras' `apply_transform`; `shape` is the image's."""
+        return self.draws(shape, seed, epoch, [index])[0]
+
+    def draws(self, shape: tuple[int, int, int], seed: int, epoch: int, indices: Sequence[int]) -> list[dict]:
+        """`draw` for many images at once."""
+        return [
+            sampling.parameters(self, shape, row)
+            for row in sampling.uniforms(seed, epoch, indices, len(sampling.NUMBERS)).tolist()
+        ]
+
+    def get_random_transform(self, img_shape, seed: int | None = None) -> dict:
+        """Keras' own way to draw, from `seed` or NumPy's global generator; width and height the right way round."""
+        random = np.random if seed is None else np.random.default_rng(seed)
+        return sampling.parameters(self, img_shape, random.random(len(sampling.NUMBERS)).tolist())
+
+    def batch(self, images: np.ndarray, rows: np.ndarray, seed: int, epoch: int, *, augment: bool = True) -> np.ndarray:
+        """What `Batches` is made of: the images of `rows`, each with its own draw."""
+        if not (augment and self.random):
+            return self.apply(images[rows])
+        return self.apply([images[row] for row in rows], self.draws(images.shape[1:], seed, epoch, rows))
+
+    @property
+    def random(self) -> bool:
+        """Whether any random transform is switched on."""
+        moves = (
+            self.rotation_range,
+            self.shear_range,
+            self.channel_shift_range,
+            self.horizontal_flip,
+            self.vertical_flip,
+        )
+        shifts = any(np.any(shift) for shift in (self.width_shift_range, self.height_shift_range))
+        zooms = list(self.zoom_range) != [1, 1] or self.brightness_range is not None
+        return bool(any(moves) or shifts or zooms or any(getattr(self, name) for name in OURS))
+
+    def apply(self, images: Sequence[np.ndarray], parameters: Sequence[dict] | None = None) -> np.ndarray:
+        """Transform and standardise images: float32 of shape (n, height, width, channels), what a network is fed.
+
+        uint8 images take one pass of OpenCV; what OpenCV does otherwise than Keras goes through Keras.
+        """
+        alone = not self._standardizes  # then the factor is part of the warp
+        scale = self.rescale or 1.0 if alone else 1.0
+        out = np.empty((len(images), *np.shape(images[0])), np.float32)
+        if parameters is None:
+            np.multiply(images, np.float32(scale), out=out, casting="same_kind")
+        else:
+            for image, drawn, target in zip(images, parameters, out, strict=True):
+                if self._native(image, drawn):
+                    transforms.transform(image, drawn, target, fill_mode=self.fill_mode, cval=self.cval, scale=scale)
+                else:
+                    moved = self.apply_transform(image.astype(np.float32), drawn)
+                    np.multiply(moved, np.float32(scale), out=target)
+        if not alone:
+            for target in out:
+                target[...] = self.standardize(target)
+        return out.astype(self.dtype, copy=False)
+
+    def apply_transform(self, x: np.ndarray, transform_parameters: dict) -> np.ndarray:
+        """Keras' own transform of one float image (0..255), with our five settings around it."""
+        if any(transform_parameters.get(name) is not None for name in OURS):
+            last = np.moveaxis(x, self.channel_axis - 1, 2)
+            whole = np.ascontiguousarray(np.clip(np.rint(last), 0, 255), dtype=np.uint8)
+            x = np.moveaxis(transforms.retouch(whole, transform_parameters), 2, self.channel_axis - 1).astype(x.dtype)
+        last = np.moveaxis(x, self.channel_axis - 1, 2)
+        source = transforms.matrix(transform_parameters, *last.shape[:2])
+        if source is not None:  # Keras calls scipy by a name that SciPy 2 removes
+            cval = 255 - self.cval if transform_parameters.get("invert") else self.cval
+            last = transforms.warp_by_scipy(last, source, self.interpolation_order, self.fill_mode, cval)
+            x = np.moveaxis(last, 2, self.channel_axis - 1)
+        still = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1}
+        x = super().apply_transform(x, {**transform_parameters, **still})
+        if transform_parameters.get("noise"):
+            x = np.ascontiguousarray(x, dtype=np.float32)
+            transforms.tone(x, {name: transform_parameters[name] for name in ("noise", "noise_start")})
+        return x
+
+    @property
+    def _standardizes(self) -> bool:
+        """Whether more than a factor is applied after the transform."""
+        centers = self.samplewise_center or self.featurewise_center or self.zca_whitening
+        scales = self.samplewise_std_normalization or self.featurewise_std_normalization
+        return bool(centers or scales or self.preprocessing_function)
+
+    def _native(self, image: np.ndarray, drawn: dict) -> bool:
+        """Whether OpenCV gives what Keras would."""
+        pixels = (
+            image.dtype == np.uint8 and self.channel_axis == 3 and image.shape[2] <= 4 and self.interpolation_order == 1
+        )
+        if not pixels or (self.fill_mode not in transforms.BORDERS and transforms.matrix(drawn, 2, 2) is not None):
+            return False
+        # outside 0..255 Keras' brightness stretches the picture before it
+        return self.fill_mode != "constant" or drawn.get("brightness") is None or 0 <= self.cval <= 255
+
+    def _rows(self, labels: np.ndarray | None, n: int, subset: str) -> np.ndarray:
+        """Which of `n` images belong to a subset."""
+        if subset not in ("training", "validation"):
+            raise UsageError(f"subset={subset!r}: expected 'training' or 'validation'")
+        if not self._validation_split:
+            raise UsageError(f"subset={subset!r} without a split: pass validation_split=0.2 to ImageDataGenerator")
+        held_out = sampling.held_out(labels, n, self._validation_split, self.split_seed)
+        return np.flatnonzero(held_out if subset == "validation" else ~held_out)
+
+    def _targets(self, files: Files, class_mode: str | None) -> np.ndarray | str | None:
+        if class_mode in (None, "input"):
+            return class_mode
+        if class_mode == "categorical":
+            return np.eye(len(files.class_names), dtype=self.dtype)[files.classes]
+        return files.classes.astype(self.dtype)
+
+
+def _as_bytes(images: np.ndarray) -> np.ndarray:
+    """uint8 if that loses nothing."""
+    if images.dtype == np.uint8 or not np.issubdtype(images.dtype, np.number):
+        return images
+    with np.errstate(invalid="ignore"):
+        small = images.astype(np.uint8)
+    return small if np.array_equal(small, images) else images

@@ -1,0 +1,97 @@
+"""What a data folder or a CSV lists: labelled files in natural order. Looks at names only; opens no image."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from ox_classifier.data.images import SUFFIXES
+from ox_classifier.errors import UsageError
+
+SPLITS = ("train", "val", "test")
+SPLIT_FOLDERS = dict.fromkeys(("train", "training"), "train") | dict.fromkeys(("val", "valid", "validation"), "val")
+SPLIT_FOLDERS |= {"test": "test"}
+NUMBER = re.compile("0*([0-9]+)")
+LAYOUTS = "DATA/{train,val,test}/<class>/ or DATA/<class>/"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledImage:
+    """One file to learn from or be judged by. `split` is "train", "val", "test" or "" while undecided;
+    files of one `group` (a writer, a sheet) must stay on one side of every split."""
+
+    file: str  # text, as a Path takes five times the memory, and there may be 100,000
+    label: str
+    split: str = ""
+    group: str = ""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a data folder holds: class names in order, every image file once, and what was passed over."""
+
+    root: Path
+    classes: tuple[str, ...]
+    images: tuple[LabelledImage, ...]
+    notes: tuple[str, ...] = ()
+
+    def name(self, path: Path) -> str:
+        """The path as reports write it: below the data folder, with forward slashes."""
+        root = self.root.as_posix() + "/"  # text: pathlib takes ten times as long, and there may be 100,000 of them
+        return path.as_posix().removeprefix(root if root != "./" else "")
+
+
+def natural_key(name: str) -> str:
+    """Sort key by which img2 comes before img10, and upper and lower case lie together.
+
+    One text, not a tuple of parts, which takes four times the memory: a number becomes a mark below every letter,
+    how many digits it has, and these.
+    """
+    return NUMBER.sub(lambda digits: f"\0{chr(len(digits[1]))}{digits[1]}", name.casefold()) + f"\0\0{name}"
+
+
+def checked(listing: Listing, other: Counter | None = None) -> Listing:
+    """Put classes and files in natural order and refuse a listing that nothing can be learned from.
+
+    Raises:
+        UsageError: As in `find`.
+    """
+    if not listing.images:
+        raise UsageError(_nothing_found(listing.root, other or Counter()))
+    labels = {split: {i.label for i in listing.images if i.split in (split, "")} for split in SPLITS}
+    classes = tuple(sorted(labels["train"], key=natural_key))
+    for split in ("val", "test"):
+        strangers = sorted({i.label for i in listing.images if i.split == split} - set(classes), key=natural_key)
+        if strangers:
+            raise UsageError(
+                f"{split} has images of class {', '.join(map(repr, strangers))}, which train lacks "
+                f"(train has {', '.join(map(repr, classes)) or 'none'}): add them to train or remove them from {split}"
+            )
+    if len(classes) < 2:
+        raise UsageError(
+            f"{listing.root} has images of one class only ({classes[0]!r}): expected two or more classes, as {LAYOUTS}"
+        )
+    images = tuple(sorted(listing.images, key=lambda i: natural_key(listing.name(i.path))))
+    return Listing(listing.root, classes, images, listing.notes)
+
+
+def _nothing_found(root: Path, other: Counter) -> str:
+    direct = [p for p in root.iterdir() if p.suffix.lower() in SUFFIXES] if root.is_dir() else []
+    looked = f"no images found in the class folders of {root} (looked for {LAYOUTS}, {' '.join(SUFFIXES)})"
+    if direct:
+        return (
+            f"{looked}: {len(direct)} images lie in {root} itself; put them in a folder for each class, {root}/<class>"
+        )
+    if other:
+        return f"{looked}: found {kinds(other)} instead; convert them or point --data at another folder"
+    return f"{looked}: it holds no files; point --data at another folder"
+
+
+def kinds(counts: Counter) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in counts.most_common(4))

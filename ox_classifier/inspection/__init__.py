@@ -1,0 +1,1 @@
+"""A trained network seen from inside: layers, kernels, feature maps, Grad-CAM."""

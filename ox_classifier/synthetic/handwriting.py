@@ -1,0 +1,42 @@
+"""A hand draws a mark: which way of drawing it, how squeezed, tilted and unsteady. Knows neither pen nor paper."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ox_classifier.synthetic import crosses, rings
+from ox_classifier.synthetic.sampler import Sampler
+from ox_classifier.synthetic.strokes import Stroke, by_mouse, fit, shake
+
+HANDS = {"o": rings.HANDS, "x": crosses.HANDS}
+DENSE = ("joined", "cursive", "back-to-back", "spiral")  # lines run so close that a broad pen would fill the mark
+
+
+def draw(label: str, sampler: Sampler) -> tuple[list[Stroke], float]:
+    """Draw one mark the way some hand would; the strokes fill a box centred on 0 whose longer half-side is 1.
+
+    Returns the strokes and the narrowest breadth of the mark's body, so that the pen can stay thinner than the hole.
+    """
+    ways = HANDS[label]
+    hand = sampler.pick({name: weight for name, (weight, _) in ways.items()})
+    strokes = ways[hand][1](sampler)
+    squeezed = sampler.happens(0.45) and hand != "uneven"  # which chooses its own angle
+    aspect = math.exp(sampler.trait(-0.9, 0.6) if squeezed else sampler.trait(-0.2, 0.2))
+    tilt = math.radians(_tilt(sampler, hand))
+    tremor = sampler.trait(0.0, 0.012) if sampler.happens(0.6) else sampler.trait(0.01, 0.05)
+    squeeze = np.array([aspect, 1.0]) / max(aspect, 1.0)
+    turn = np.array([[math.cos(tilt), math.sin(tilt)], [-math.sin(tilt), math.cos(tilt)]])
+    strokes = [shake(stroke * squeeze, tremor, sampler) @ turn for stroke in strokes]
+    if sampler.happens(0.2):
+        strokes = [by_mouse(stroke, sampler) for stroke in strokes]
+    sampler.note(hand=hand, aspect=aspect, tilt=math.degrees(tilt), tremor=tremor)
+    return fit(strokes), (1.3 if hand in DENSE else 2.0) * float(squeeze.min())
+
+
+def _tilt(sampler: Sampler, hand: str) -> float:
+    """Degrees: most hands slant a little, some turn the paper, up to where an X is nearly a plus."""
+    if sampler.happens(0.55):
+        return sampler.trait(-14, 14)
+    return sampler.trait(-42, 42) if hand not in ("cursive", "back-to-back", "uneven") else sampler.trait(-22, 22)

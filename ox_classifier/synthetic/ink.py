@@ -1,0 +1,95 @@
+"""What a pen leaves of a stroke: strokes in pixels → how much ink covers each pixel, 0..1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ox_classifier.synthetic.sampler import Sampler
+
+FINE = 4  # sub-pixels a side: a line a quarter of a pixel thin still leaves a trace
+SHIFT = 4  # fractional bits of OpenCV's coordinates
+
+
+@dataclass(frozen=True)
+class Pen:
+    """`width` in pixels; `vary` and `taper` 0..1; `grain` 0..1 is how much the paper's tooth or a dry tip shows."""
+
+    width: float
+    smooth: bool = True  # antialiased, or every pixel on or off
+    flat: float = 0.0  # 0 a round tip, up to 0.8 a chisel tip
+    vary: float = 0.0
+    taper: float = 0.0
+    grain: float = 0.0
+    opacity: float = 1.0
+
+
+def cover(strokes: list[np.ndarray], shape: tuple[int, int], pen: Pen, sampler: Sampler) -> np.ndarray:
+    """Draw strokes, (n, 2) in pixels, with a pen; returns float32 coverage, shape (height, width).
+
+    Where strokes of a translucent pen cross, the ink is doubled.
+    """
+    bare = np.ones(shape, np.float32)
+    for stroke in strokes:
+        bare *= 1 - pen.opacity * _trace(stroke, shape, pen, sampler)
+    ink = 1 - bare
+    if pen.grain:
+        ink *= _tooth(shape, pen, sampler)
+    return ink
+
+
+def _trace(stroke: np.ndarray, shape: tuple[int, int], pen: Pen, sampler: Sampler) -> np.ndarray:
+    fine = FINE if pen.smooth else 1
+    canvas = np.zeros((shape[0] * fine, shape[1] * fine), np.uint8)
+    points = (stroke + 0.5) * fine - 0.5
+    width = max(pen.width * fine, 1.0)
+    if pen.flat and pen.smooth:
+        _chisel(canvas, points, width, pen.flat, sampler.between(0, np.pi))
+    elif (pen.vary or pen.taper) and len(stroke) > 3:
+        _varied(canvas, points, _profile(len(points), pen, sampler) * width)
+    else:
+        fixed = np.round(points * (1 << SHIFT)).astype(np.int32)
+        cv2.polylines(canvas, [fixed.reshape(-1, 1, 2)], False, 255, max(1, round(width)), cv2.LINE_8, SHIFT)
+    ink = canvas.astype(np.float32) / 255
+    if fine > 1:
+        ink = cv2.resize(ink, shape[::-1], interpolation=cv2.INTER_AREA)
+        ink *= min(1.0, pen.width * fine)
+    return ink
+
+
+def _varied(canvas: np.ndarray, points: np.ndarray, widths: np.ndarray) -> None:
+    fixed = np.round(points).astype(int).tolist()
+    for start, end, width in zip(fixed[:-1], fixed[1:], widths.tolist(), strict=False):
+        cv2.line(canvas, start, end, 255, max(1, round(width)), cv2.LINE_8)
+
+
+def _chisel(canvas: np.ndarray, points: np.ndarray, width: float, flat: float, angle: float) -> None:
+    """Sweep a tilted segment along the stroke: broad across it, thin along it."""
+    half = width / 2 * np.array([np.cos(angle), np.sin(angle)])
+    sides = np.stack([points[:-1] + half, points[1:] + half, points[1:] - half, points[:-1] - half], axis=1)
+    for quad in np.round(sides).astype(np.int32):
+        cv2.fillConvexPoly(canvas, quad, 255)
+    fixed = np.round(points).astype(np.int32).reshape(-1, 1, 2)
+    cv2.polylines(canvas, [fixed], False, 255, max(1, round(width * (1 - flat))))
+
+
+def _profile(points: int, pen: Pen, sampler: Sampler) -> np.ndarray:
+    """Width along the stroke, 1 on average: pressure comes and goes, ends run out."""
+    t = np.linspace(0, 1, points)
+    knots = sampler.count(3, 7)
+    profile = 1 + pen.vary * np.interp(t, np.linspace(0, 1, knots), sampler.rng.uniform(-0.6, 0.6, knots))
+    return (
+        profile
+        * (1 - pen.taper * np.clip((t - 0.6) / 0.4, 0, 1) ** 2)
+        * (1 - pen.taper / 2 * np.clip(1 - t / 0.15, 0, 1))
+    )
+
+
+def _tooth(shape: tuple[int, int], pen: Pen, sampler: Sampler) -> np.ndarray:
+    """Paper grain that a pencil, chalk or dry marker skips over."""
+    size = sampler.between(1.0, 2.5)
+    coarse = (max(2, int(shape[0] / size)), max(2, int(shape[1] / size)))
+    noise = cv2.resize(sampler.rng.random(coarse, dtype=np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return 1 - pen.grain * np.clip((noise - 0.35) * 3, 0, 1)

@@ -1,0 +1,184 @@
+"""Draws a dataset of O and X marks into a folder: which image gets which source, number and name, and marks.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ox_classifier.console import track
+from ox_classifier.errors import UsageError
+from ox_classifier.synthetic import fonts, sources
+from ox_classifier.synthetic.sampler import Sampler
+
+LABELS = ("o", "x")
+SPLITS = ("", "train", "val", "test")
+LIST = "marks.csv"
+COLUMNS = ("path", "label", "split", "source", "width", "height", "parameters")
+TRIES, FAINT = 6, 0.07  # an image in which nothing stands out by this much (of 1) is drawn again
+CHUNK = 32  # images a worker draws between two reports
+GOLDEN = 0.6180339887498949
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to draw; its bytes follow from these four and the fonts, not from who draws it or when."""
+
+    seed: int
+    split: str  # "" where the folder has no splits
+    label: str
+    number: int
+    source: str
+    pool: str
+
+    @property
+    def stem(self) -> str:
+        """Folder and number, the same for both classes."""
+        return "/".join(part for part in (self.split, self.label, f"{self.number:05d}") if part)
+
+
+def draw(job: Job, found: Sequence[fonts.Font] = ()) -> tuple[bytes, str, dict]:
+    """Draw one mark: the encoded file, its suffix, and what was drawn (for marks.csv)."""
+    sampler = Sampler((job.seed, SPLITS.index(job.split), LABELS.index(job.label), job.number), job.pool)
+    for _ in range(TRIES):
+        sampler.facts.clear()
+        pixels = sources.SOURCES[job.source][1](job.label, sampler, found)
+        if _visible(pixels):
+            break
+    height, width = pixels.shape[:2]
+    photo = job.source in sources.PHOTOGRAPHED
+    jpeg = sampler.happens(1.0 if photo else 0.2) and min(height, width) >= 48
+    quality = sampler.count(45, 92)
+    facts = {"source": job.source, "width": width, "height": height, "parameters": sampler.facts}
+    return _encode(pixels, quality if jpeg else None), ".jpg" if jpeg else ".png", facts
+
+
+def make(
+    out: Path | str,
+    *,
+    per_class: int = 1000,
+    val: int = 0,
+    test: int = 0,
+    seed: int = 0,
+    source: Sequence[str] = (),
+    font_folders: Sequence[Path] = (),
+    append: bool = False,
+    workers: int | None = None,
+) -> int:
+    """Draw `per_class` marks of each class into OUT/{o,x}; with `val` or `test`, into OUT/{train,val,test}/{o,x}.
+
+    Where there is a test set, its fonts, papers and hands are ones that train and val don't use.
+    With `append` the numbers go on where the folder's end. The same seed and fonts give the same bytes,
+    whatever the number of worker processes. Returns how many images were written.
+
+    Raises:
+        UsageError: If OUT isn't empty (without `append`), or a source or the fonts don't exist.
+    """
+    out = Path(out)
+    names = _sources(source)
+    _check_empty(out, append)
+    found = fonts.find(font_folders) if "font" in names else []
+    if "font" in names and not found:
+        raise UsageError("no font with an O and an X on this machine; give --fonts DIR, or leave the source 'font' out")
+    counts = {"train": per_class, "val": val, "test": test} if val or test else {"": per_class}
+    jobs = list(
+        chain.from_iterable(
+            _jobs(out, split, count, seed, names, has_test=bool(test)) for split, count in counts.items()
+        )
+    )
+    for folder in {out / job.stem for job in jobs}:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    new = not (out / LIST).exists()
+    with (out / LIST).open("x" if new else "a", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            table.writeheader()
+        for data, row in track(_drawn(jobs, found, workers), label="drawing marks", total=len(jobs)):
+            with (out / row["path"]).open("xb") as image:  # never over a file
+                image.write(data)
+            table.writerow(row)  # file and row together, so that an interrupted folder is still consistent
+    return len(jobs)
+
+
+def _sources(wanted: Sequence[str]) -> list[str]:
+    unknown = [name for name in wanted if name not in sources.SOURCES]
+    if unknown:
+        raise UsageError(f"--source {unknown[0]}: no such source; there are {', '.join(sources.SOURCES)}")
+    return [name for name in sources.SOURCES if not wanted or name in wanted]
+
+
+def _check_empty(out: Path, append: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; give a folder to draw into")
+    if not append and out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"{out} isn't empty; give a new folder, or --append to add marks beside what is there")
+
+
+def _jobs(out: Path, split: str, count: int, seed: int, names: Sequence[str], *, has_test: bool) -> Iterator[Job]:
+    """Numbers go on after the highest one found in either class folder, so both classes keep the same names."""
+    first = 1 + max((_number(path) for label in LABELS for path in (out / split / label).glob("*")), default=-1)
+    pool = ("test" if split == "test" else "train") if has_test else "all"
+    weights = np.cumsum([sources.SOURCES[name][0] for name in names])
+    for number in range(first, first + count):
+        at = (number + 1) * GOLDEN % 1.0  # evenly over the sources, however many images there are
+        name = names[int(np.searchsorted(weights, at * weights[-1], side="right"))]
+        for label in LABELS:
+            yield Job(seed, split, label, number, name, pool)
+
+
+def _number(path: Path) -> int:
+    return int(path.stem) if path.stem.isdecimal() else -1
+
+
+def _drawn(jobs: Sequence[Job], found: Sequence[fonts.Font], workers: int | None) -> Iterator[tuple[bytes, dict]]:
+    """Each image's file and its row for marks.csv, in the order of `jobs`."""
+    chunks = [jobs[at : at + CHUNK] for at in range(0, len(jobs), CHUNK)]
+    workers = min(workers or os.cpu_count() or 1, len(chunks))
+    if workers <= 1:
+        yield from chain.from_iterable(_chunk(chunk, found) for chunk in chunks)
+        return
+    # spawned, not forked: a fork of a process with TensorFlow's threads may hang
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield from chain.from_iterable(pool.map(partial(_chunk, found=found), chunks))
+
+
+def _chunk(jobs: Sequence[Job], found: Sequence[fonts.Font]) -> list[tuple[bytes, dict]]:
+    entries = []
+    for job in jobs:
+        data, suffix, facts = draw(job, found)
+        parameters = json.dumps(facts.pop("parameters"), ensure_ascii=False)
+        row = {"path": job.stem + suffix, "label": job.label, "split": job.split, "parameters": parameters, **facts}
+        entries.append((data, row))
+    return entries
+
+
+def _visible(pixels: np.ndarray) -> bool:
+    """Whether some strokes differ from what lies around them: a blank page teaches nothing and tests no one."""
+    small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA)
+    grey = cv2.GaussianBlur(small.astype(np.float32) / 255, (0, 0), 0.6)
+    difference = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 6)).ravel()
+    return float(np.partition(difference, -120)[-120:].mean()) > FAINT
+
+
+def _encode(pixels: np.ndarray, quality: int | None) -> bytes:
+    grey = bool((pixels == pixels[:, :, :1]).all())
+    image = Image.fromarray(pixels[:, :, 0] if grey else pixels)
+    file = io.BytesIO()
+    if quality is None:
+        image.save(file, "PNG", compress_level=9)
+    else:
+        image.save(file, "JPEG", quality=quality)
+    return file.getvalue()

@@ -1,0 +1,78 @@
+"""The random numbers behind one drawn image, and which of them only test images may take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Sequence
+
+import numpy as np
+
+POOLS = ("all", "train", "test")
+HELD_OUT = ((0.2, 0.3), (0.7, 0.8))  # of every trait's range, the two bands that only the test pool draws from
+
+
+class Sampler:
+    """Draws everything that varies about one image from one generator, so that its key alone decides its bytes.
+
+    `key` is any tuple of non-negative integers. With pool "train" the traits keep out of the bands of
+    `HELD_OUT` and shared things (fonts, papers) out of the test set's share; "test" takes only those; "all" everything.
+    `facts` collects what was drawn, for marks.csv.
+    """
+
+    def __init__(self, key: Sequence[int], pool: str = "all"):
+        self.rng = np.random.default_rng(tuple(key))
+        self.pool = pool
+        self.facts: dict[str, object] = {}
+
+    def note(self, **facts: object) -> None:
+        """Remember what was drawn; numbers are kept to three digits."""
+        for name, value in facts.items():
+            self.facts[name] = float(f"{value:.3g}") if isinstance(value, float) else value
+
+    def happens(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def between(self, low: float, high: float) -> float:
+        return float(low + (high - low) * self.rng.random())
+
+    def scale(self, low: float, high: float) -> float:
+        """A value between `low` and `high`, each doubling equally likely."""
+        return math.exp(self.between(math.log(low), math.log(high)))
+
+    def trait(self, low: float, high: float) -> float:
+        """A parameter of the writing hand: uniform, but train and test images take different parts of the range."""
+        return low + (high - low) * _quantile(self.rng.random(), self.pool)
+
+    def count(self, low: int, high: int) -> int:
+        """A whole number from `low` to `high`, both included."""
+        return int(self.rng.integers(low, high + 1))
+
+    def pick(self, choices: Sequence | dict):
+        """One of a sequence, each equally likely, or one key of a dictionary of weights."""
+        if isinstance(choices, dict):
+            weights = np.cumsum([float(weight) for weight in choices.values()])
+            return list(choices)[int(np.searchsorted(weights, self.rng.random() * weights[-1], side="right"))]
+        return choices[int(self.rng.integers(len(choices)))]
+
+    def share(self, names: Sequence[str], held: Container[str]) -> list[str]:
+        """Those of `names` that images of this pool may use: the `held` ones are for test alone."""
+        if self.pool == "all":
+            return list(names)
+        return [name for name in names if (name in held) == (self.pool == "test")] or list(names)
+
+
+def _quantile(u: float, pool: str) -> float:
+    if pool == "all":
+        return u
+    held = sum(high - low for low, high in HELD_OUT)
+    bands, edge = [], 0.0
+    for low, high in HELD_OUT:
+        bands.append((edge, low))
+        edge = high
+    bands.append((edge, 1.0))
+    rest = u * (held if pool == "test" else 1 - held)
+    for low, high in HELD_OUT if pool == "test" else bands:
+        if rest <= high - low:
+            return low + rest
+        rest -= high - low
+    return high

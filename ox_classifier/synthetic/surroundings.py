@@ -1,0 +1,109 @@
+"""Where in the picture a mark stands, and what stands around it: cell borders, grid lines, neighbours."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ox_classifier.synthetic import handwriting
+from ox_classifier.synthetic.sampler import Sampler
+
+
+def place(sampler: Sampler, side: float) -> tuple[np.ndarray, float]:
+    """Centre (x, y) and half-side in pixels: most marks fill the middle, some a corner, some are cut by the edge."""
+    size = sampler.pick({"middling": 64, "small": 17, "large": 19})
+    half = sampler.between(*{"middling": (0.25, 0.42), "small": (0.12, 0.25), "large": (0.42, 0.53)}[size]) * side
+    half = max(half, 4.0)  # in fewer pixels an O has no hole
+    free = max(side / 2 - half * sampler.between(0.9, 1.05), 0.02 * side)
+    centre = (
+        side / 2 + (sampler.rng.uniform(-1, 1, 2) if sampler.happens(0.5) else sampler.rng.uniform(-0.4, 0.4, 2)) * free
+    )
+    sampler.note(size=half / side, x=float(centre[0] / side), y=float(centre[1] / side))
+    return centre, half
+
+
+def mark(label: str, sampler: Sampler, side: float) -> tuple[list[np.ndarray], float, np.ndarray]:
+    """Strokes in pixels, the breadth of the body in pixels, and the free space around it (see `gaps`)."""
+    centre, half = place(sampler, side)
+    strokes, breadth = handwriting.draw(label, sampler)
+    strokes = [stroke * half + centre for stroke in strokes]
+    return strokes, breadth * half, gaps(np.concatenate(strokes), side)
+
+
+def gaps(points: np.ndarray, side: float) -> np.ndarray:
+    """Space between a mark and the top, right, bottom and left edge, as fractions of the side."""
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    return np.clip(np.array([top, side - right, side - bottom, left]) / side, 0, 1)
+
+
+def around(sampler: Sampler, side: float, gaps: np.ndarray, *, often: float) -> list[np.ndarray]:
+    """Cell borders, grid lines and pieces of neighbours, as strokes in pixels; they seldom touch the mark."""
+    strokes: list[np.ndarray] = []
+    if not sampler.happens(often):
+        return strokes
+    kind = sampler.pick({"grid": 6, "box": 2, "neighbour": 2, "both": 1})
+    reach = np.clip(gaps * 0.85, 0.02, 0.22)  # lines keep to the outer fifth, where cell borders are
+    if kind in ("grid", "both"):
+        tilt = math.radians(sampler.between(-5, 5) if sampler.happens(0.55) else sampler.between(-45, 45))
+        corner = 0.15 * abs(math.sin(2 * tilt))  # a slanted line may cut off no more than a corner
+        for quarter in range(4):
+            if sampler.happens(0.42):
+                strokes.append(
+                    _edge_line(sampler, side, quarter * math.pi / 2 + tilt, sampler.between(-corner, reach[quarter]))
+                )
+    if kind == "box":
+        top, right, bottom, left = sampler.rng.uniform(0, reach) * side
+        corners = np.array(
+            [(left, top), (side - right, top), (side - right, side - bottom), (left, side - bottom), (left, top)]
+        )
+        strokes.append(corners + sampler.rng.standard_normal((5, 2)) * side * 0.01)
+    if kind in ("neighbour", "both"):
+        strokes += _neighbour(sampler, side, reach)
+    return strokes
+
+
+def _neighbour(sampler: Sampler, side: float, reach: np.ndarray) -> list[np.ndarray]:
+    """The part of the next cell's mark, of either class, that reaches into the picture."""
+    quarter = sampler.count(0, 3)
+    strokes, _ = handwriting.draw(sampler.pick(("o", "x")), Sampler((sampler.count(0, 2**31),), sampler.pool))
+    half = sampler.between(0.2, 0.42) * side
+    away = side / 2 + half - sampler.between(0.2, 1.0) * reach[quarter] * side
+    angle = (quarter - 1) * math.pi / 2
+    centre = side / 2 + np.array([math.cos(angle), math.sin(angle)]) * away
+    centre = centre + np.array([-math.sin(angle), math.cos(angle)]) * sampler.between(-0.3, 0.3) * side
+    return [stroke * half + centre for stroke in strokes]
+
+
+def _edge_line(sampler: Sampler, side: float, angle: float, inset: float) -> np.ndarray:
+    """A line along one side of the picture, `inset` of the side away from it, not always over its whole length."""
+    along = np.array([-1.3, 1.3]) if sampler.happens(0.75) else np.array([-1.3, sampler.between(-0.4, 0.9)])
+    t = np.linspace(*along, 12)
+    bend = sampler.between(-0.01, 0.01) * (t**2)
+    points = np.stack([t * 0.5, np.full(12, inset - 0.5) + bend], axis=1)
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    return (points @ turn + 0.5) * side
+
+
+def ragged_border(sampler: Sampler, side: int, gaps: np.ndarray) -> np.ndarray:
+    """Thick bands along some sides, with a torn inner edge."""
+    border = np.zeros((side, side), np.float32)
+    for quarter in range(4):
+        if sampler.happens(0.5):
+            knots = sampler.count(2, 8)
+            depth = np.interp(np.linspace(0, 1, side), np.linspace(0, 1, knots), sampler.rng.normal(0, 0.012, knots))
+            depth = (
+                depth
+                + sampler.between(0, np.clip(gaps[quarter * -1 % 4], 0.03, 0.22))
+                + sampler.between(-0.04, 0.04) * np.linspace(-1, 1, side)
+            )
+            band = (np.arange(side)[:, None] < (depth * side)[None, :]).astype(np.float32)
+            border = np.maximum(border, np.rot90(band, quarter))
+    return border
+
+
+def width(sampler: Sampler, side: float, breadth: float, low: float, high: float) -> float:
+    """Pen width in pixels: `low` to `high` of the side, but never so broad that the hole of an O closes."""
+    width = min(sampler.scale(low, high) * side, breadth * 0.3)
+    sampler.note(width=width / side)
+    return width

@@ -1,0 +1,1 @@
+"""A data folder and a network's name in, a run out."""

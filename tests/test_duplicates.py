@@ -1,0 +1,171 @@
+"""Copies are found, other marks are not taken for copies."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageOps
+
+from ox_classifier.audit import duplicates, fingerprints, measurements
+from ox_classifier.audit.columns import Columns
+from ox_classifier.audit.duplicates import FLIPS, DuplicatePair, duplicate_pairs
+from ox_classifier.audit.fingerprint_table import FingerprintTable
+from ox_classifier.data import folders
+from ox_classifier.data.images import ImageError, open_picture
+from tests.conftest import REAL, draw_mark
+from tests.planted import plant
+
+TWICE = ("tempdata73", "kvuletic2_crops")  # one board photographed twice: their marks are copies of each other
+
+
+def prints(images: list[Image.Image]) -> FingerprintTable:
+    prints = FingerprintTable(io.BytesIO())
+    for image in images:
+        color = np.asarray(image.convert("RGB"), float).mean(axis=(0, 1))
+        prints.add(fingerprints.waves(fingerprints.thumbnail(image)), color, image.size, fingerprints.digest(image))
+    return prints
+
+
+def found(*images: Image.Image) -> list[DuplicatePair]:
+    return duplicate_pairs(prints(list(images)))
+
+
+def jpeg(image: Image.Image, quality: int) -> Image.Image:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return Image.open(file)
+
+
+@pytest.fixture
+def mark() -> Image.Image:
+    """An x that no mirroring leaves as it is."""
+    image = draw_mark("x", np.random.default_rng(4), 150)
+    image.paste((30, 30, 30), (20, 100, 40, 112))
+    return image
+
+
+def test_digest_is_of_pixels_and_size_not_of_file_or_mode():
+    gray = Image.new("L", (8, 4), 100)
+    assert fingerprints.digest(gray) == fingerprints.digest(gray.convert("RGB"))
+    assert fingerprints.digest(gray) != fingerprints.digest(Image.new("L", (4, 8), 100))
+    assert fingerprints.digest(gray) != fingerprints.digest(Image.new("L", (8, 4), 101))
+
+
+def test_waves_are_the_cosine_transform():
+    from scipy.fft import dctn
+
+    thumb = np.random.default_rng(0).uniform(0, 255, (fingerprints.THUMB, fingerprints.THUMB))
+    expected = dctn(thumb, norm="ortho")[: fingerprints.SIDE, : fingerprints.SIDE] / fingerprints.THUMB
+    np.testing.assert_allclose(fingerprints.waves(thumb), expected, atol=1e-3)
+    assert fingerprints.waves(thumb)[0, 0] == pytest.approx(thumb.mean(), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("flip", "name"),
+    [
+        (ImageOps.mirror, "flipped left to right"),
+        (ImageOps.flip, "flipped top to bottom"),
+        (lambda image: image.rotate(180), "turned by half"),
+    ],
+)
+def test_mirrored_copies_say_how(mark, flip, name):
+    assert found(mark, flip(mark)) == [DuplicatePair(0, 1, exact=False, flip=name)]
+
+
+def test_exact_copies_pair_with_the_first_of_their_set(mark):
+    assert found(mark, mark.copy(), jpeg(mark, 60), mark.copy()) == [
+        DuplicatePair(0, 1, exact=True),
+        DuplicatePair(0, 2, exact=False),
+        DuplicatePair(0, 3, exact=True),
+    ]
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.7, 1.4, 2])
+def test_a_resized_copy_is_found(mark, factor):
+    copy = mark.resize((round(150 * factor),) * 2, Image.Resampling.LANCZOS)
+    assert [pair.flip for pair in found(mark, copy)] == [""]
+
+
+def test_another_colour_or_brightness_is_another_picture(mark):
+    red, green, blue = mark.split()
+    assert found(mark, Image.merge("RGB", (blue, green, red.point(lambda v: v // 2)))) == []
+    assert found(mark, mark.point(lambda v: max(v - 12, 0))) == []
+
+
+@pytest.mark.parametrize("side", [150, 100])
+def test_another_mark_of_the_same_hand_is_another_picture(side):
+    def circle(x: int) -> Image.Image:
+        image = Image.new("L", (150, 150), 240)
+        ImageDraw.Draw(image).ellipse((x, 40, x + 70, 110), outline=20, width=9)
+        return image
+
+    assert found(circle(40), circle(44).resize((side, side))) == []
+    assert found(circle(40), circle(40).resize((side, side))) != []
+
+
+def test_blank_pictures_are_no_near_copies():
+    assert found(Image.new("L", (30, 30), 250), Image.new("L", (40, 40), 250)) == []
+
+
+def test_blocks_lose_no_pair_and_find_none_twice(monkeypatch):
+    """In one block, and in blocks so small that most pairs lie in two of them."""
+    rng = np.random.default_rng(3)
+    images = [draw_mark("ox"[i % 2], rng, (48, 80)[i % 3 == 0]) for i in range(120)]
+    images += [image.copy() for image in images[:10]] + [ImageOps.mirror(image) for image in images[10:30]]
+    images += [image.resize((60, 60), Image.Resampling.LANCZOS) for image in images[30:60]] + [images[0]]
+    rng.shuffle(images)
+    expected = found(*images)
+    assert sum(pair.exact for pair in expected) == 11 and sum(pair.flip == FLIPS[1] for pair in expected) >= 20
+    for sizes in ((16, 4, 3), (7, 3, 2), (1, 1, 1)):
+        for name, size in zip(("BLOCK", "STRIP", "PAIRS"), sizes, strict=True):
+            monkeypatch.setattr(duplicates, name, size)
+        assert found(*images) == expected
+
+
+def test_nothing_at_all():
+    assert duplicate_pairs(FingerprintTable(io.BytesIO())) == []
+
+
+def rates(planted, cache):
+    """Share of planted pairs found by kind, and the reported pairs that are wrong, as (wrong, reported)."""
+    paths = [image.path for image in folders.find(planted.root).images]
+    measured = measurements.gather(paths, cache=cache)
+    all_prints = FingerprintTable(io.BytesIO())
+    columns, kept = Columns(all_prints), []
+    for path, fact in zip(paths, measured, strict=True):
+        if not isinstance(fact, ImageError):
+            columns.add(fact)
+            kept.append(path)
+    assert sorted(set(paths) - set(kept)) == sorted(planted.broken)
+    pairs = duplicate_pairs(all_prints)
+    reported = {frozenset((kept[pair.a], kept[pair.b])) for pair in pairs}
+    exact = {frozenset((kept[pair.a], kept[pair.b])) for pair in pairs if pair.exact}
+    shares = {
+        kind: sum(frozenset(pair) in (exact if kind in ("exact", "two_labels") else reported) for pair in there)
+        / len(there)
+        for kind, there in planted.pairs.items()
+    }
+    wrong = [pair for pair in reported if len({planted.origin[path] for path in pair}) > 1]
+    return shares, wrong, reported
+
+
+def test_copies_planted_among_generated_marks(tmp_path):
+    rng = np.random.default_rng(7)
+    pictures = [("ox"[i % 2], draw_mark("ox"[i % 2], rng, int(rng.integers(28, 200)))) for i in range(300)]
+    shares, wrong, reported = rates(plant(tmp_path / "data", pictures), tmp_path / "cache")
+    assert shares["exact"] == shares["two_labels"] == 1
+    assert min(shares["recoded"], shares["resized"], shares["flipped"]) >= 0.95, shares
+    assert len(wrong) <= 0.01 * len(reported), wrong
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="../shared/real, the marks real people drew, is absent")
+def test_copies_planted_among_real_marks(tmp_path):
+    files = [p for p in sorted(REAL.glob("*/[ox]/*")) if p.parts[-3] not in TWICE]
+    pictures = [(path.parts[-2], open_picture(path).image) for path in files]
+    pictures = [(label, image) for label, image in pictures if max(image.size) <= 400][::2]
+    shares, wrong, reported = rates(plant(tmp_path / "data", pictures), tmp_path / "cache")
+    assert shares["exact"] == shares["two_labels"] == 1
+    assert min(shares["recoded"], shares["resized"], shares["flipped"]) >= 0.95, shares
+    assert len(wrong) <= 0.01 * len(reported), wrong
