@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ox_classifier.errors import UsageError
+from ox_classifier.files import replacing, write_text
 
 ROOT = Path("runs")
 SCHEMA = 1
@@ -50,7 +51,10 @@ class Run:
         """Write a CSV file (UTF-8, with header) into the run folder."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with (
+            replacing(path) as beside,
+            beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             writer.writerows(rows)
@@ -119,13 +123,6 @@ def find(run: str | Path | None = None, root: Path = ROOT) -> Run:
             return Run(path)
     there = ", ".join(sorted(p.parent.name for p in root.glob("*/run.json"))) or "none"
     raise UsageError(f"no run {str(run)!r}: expected the name of a run in {root}/ (there: {there}) or the path of one")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _number(name: str, arch: str) -> int:

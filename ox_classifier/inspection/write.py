@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from ox_classifier.console import say, track
 from ox_classifier.data.images import as_float, read
+from ox_classifier.files import write_text
 from ox_classifier.inspection import figures, gradcam, layers
 from ox_classifier.inspection.page import Chapter, Picture, Section, html
 from ox_classifier.networks import bases, builders, saved
 from ox_classifier.pixels import PixelRule
-from ox_classifier.runs import Run, write_text
+from ox_classifier.runs import Run
 
 if TYPE_CHECKING:
     import keras

@@ -13,11 +13,12 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.console import say, track
 from ox_classifier.data import images
 from ox_classifier.errors import UsageError
+from ox_classifier.files import write_text
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.report import figures, metrics
 from ox_classifier.report.figures import Mistake
 from ox_classifier.report.predictions import Predictions
-from ox_classifier.runs import Run, write_text
+from ox_classifier.runs import Run
 
 MOST_MISTAKES = 48
 THUMBNAIL = 320

@@ -1,0 +1,56 @@
+"""Files that are there whole or not at all: written beside their place and moved into it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PART = ".part"
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Give a path beside `path` to write to, of the same suffix; it takes the place of `path` when the block ends.
+
+    If the block fails, `path` stays as it was and nothing is left beside it. A link at `path` is replaced itself,
+    never written through. When the call returns, both the file and its name are on disk.
+
+    Raises:
+        OSError: If the folder can't be written to or the disk is full.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.stem[:60]}-{secrets.token_hex(6)}{PART}{path.suffix}")
+    try:
+        yield beside
+        _sync(beside)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all; names of files that are no UTF-8 keep their bytes."""
+    with replacing(path) as beside:
+        beside.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a killed process left half written in a folder."""
+    for left in folder.glob(f".*{PART}*"):
+        if left.is_file() or left.is_symlink():
+            left.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows can't open a folder, and needs no sync to keep a name
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
