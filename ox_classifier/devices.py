@@ -9,8 +9,11 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from ox_classifier.errors import UsageError
+
+Wanted = Literal["auto", "cpu", "gpu"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,7 @@ def choose(wanted: str = "auto", *, mixed_precision: bool = False) -> Device:
     Raises:
         UsageError: If "gpu" is asked and there is none; the sentence says why.
     """
-    if wanted not in ("auto", "cpu", "gpu"):
-        raise UsageError(f"--device {wanted!r} is unknown: give auto, cpu or gpu")
+    refuse_missing(wanted)
     tf = quiet_tensorflow()
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "gpu" and not gpus:
@@ -52,19 +54,40 @@ def choose(wanted: str = "auto", *, mixed_precision: bool = False) -> Device:
     return Device("gpu", ", ".join(names), len(gpus))
 
 
+def refuse_missing(wanted: str) -> None:
+    """Refuse "gpu" where it is plain without TensorFlow, which takes seconds to import, that there is none.
+
+    Raises:
+        UsageError: If there is no GPU, or no such kind of device.
+    """
+    if wanted not in get_args(Wanted):
+        raise UsageError(f"--device {wanted!r} is unknown: give auto, cpu or gpu")
+    if wanted == "gpu":
+        reason = _plainly_no_gpu()
+        if reason:
+            raise UsageError(f"--device gpu, but {reason}; use --device cpu or auto")
+
+
 def why_no_gpu(tf) -> str:
     """One clause on why TensorFlow sees no GPU here."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return "CUDA_VISIBLE_DEVICES hides every GPU"
-    if sys.platform == "win32":
-        return "TensorFlow has no GPU support on native Windows since 2.11; use WSL2"
     if sys.platform == "darwin":
         return "TensorFlow's macOS wheel is built for the CPU; pip install tensorflow-metal"
     if not tf.test.is_built_with_cuda():
         return "this TensorFlow is built for the CPU only; pip install 'ox-classifier[gpu]'"
-    if not Path("/proc/driver/nvidia/version").exists() and not Path("/dev/dxg").exists():
+    plain = _plainly_no_gpu()
+    return plain or "TensorFlow finds no CUDA libraries for the driver here; pip install 'ox-classifier[gpu]'"
+
+
+def _plainly_no_gpu() -> str:
+    """Why there can be no GPU on this machine, without asking TensorFlow; "" if there may be one."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides every GPU"
+    if sys.platform == "win32":
+        return "TensorFlow has no GPU support on native Windows since 2.11; use WSL2"
+    drivers = (Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
+    if sys.platform == "linux" and not any(driver.exists() for driver in drivers):
         return f"no NVIDIA driver on this {platform.system()} machine"
-    return "TensorFlow finds no CUDA libraries for the driver here; pip install 'ox-classifier[gpu]'"
+    return ""
 
 
 def quiet_tensorflow():
@@ -77,6 +100,7 @@ def quiet_tensorflow():
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")  # the line about missing CUDA comes here
+    tf.get_logger().setLevel("ERROR")  # cross-validation builds many networks, which TensorFlow warns of
     return tf
 
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
-from ox_classifier.errors import OxError, UsageError
-from ox_classifier.training import fit as fitting
+from ox_classifier.errors import OxError
+from ox_classifier.training import callbacks
+from ox_classifier.training.fit import Schedule, fit
+from ox_classifier.training.streaming import stream
 
 pytestmark = pytest.mark.tensorflow
 
 
-class Batches(keras.utils.PyDataset):
+class Batches:
     """Two samples; `poison` makes the loss infinite."""
 
     def __init__(self, poison=False):
-        super().__init__()
         self.value = np.nan if poison else 1.0
 
     def __len__(self):
         return 1
 
-    def __getitem__(self, index):
+    def batch(self, index, epoch):
         return np.full((2, 1), self.value, np.float32), np.array([0.0, 1.0], np.float32)
 
 
@@ -31,53 +34,57 @@ def network():
     return keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(inputs))
 
 
+def places(folder, name="m"):
+    return {"checkpoint": folder / f"{name}.keras", "state_file": folder / f"{name}.state.npz"}
+
+
 @pytest.fixture
-def fit(tmp_path, monkeypatch):
+def scripted(tmp_path, monkeypatch):
     """Train on nothing much, with the validation figures of each epoch made up and the weights marked by the epoch."""
 
-    def run(figures, epochs, **options):
-        class Scripted(fitting._Score):
+    def run(metrics, epochs, each_epoch=lambda rows: None, **options):
+        class Scripted(callbacks.Score):
             def on_epoch_end(self, epoch, logs=None):
-                logs["val_accuracy"], logs["val_loss"] = figures[min(epoch, len(figures) - 1)]
+                logs["val_accuracy"], logs["val_loss"] = metrics[min(epoch, len(metrics) - 1)]
                 self.model.layers[-1].bias.assign([float(epoch)])
                 super().on_epoch_end(epoch, logs)
 
         with monkeypatch.context() as patch:
-            patch.setattr(fitting, "_Score", Scripted)
-            model = network()
-            file = tmp_path / "m.keras"
-            history = fitting.fit(model, Batches(), Batches(), epochs=epochs, checkpoint=file, **options)
-        return history, float(model.layers[-1].bias[0]), file
+            patch.setattr(callbacks, "Score", Scripted)
+            model, place = network(), places(tmp_path)
+            schedule = Schedule(epochs, **options)
+            history = fit(model, Batches(), Batches(), schedule, each_epoch=each_epoch, **place)
+        return history, float(model.layers[-1].bias[0]), place["checkpoint"]
 
     return run
 
 
-def test_loss_decides_between_equal_accuracies(fit):
-    history, kept, file = fit([(0.9, 0.5), (0.9, 0.3), (0.9, 0.4), (0.8, 0.1)], 4)
+def test_loss_decides_between_equal_accuracies(scripted):
+    history, kept, file = scripted([(0.9, 0.5), (0.9, 0.3), (0.9, 0.4), (0.8, 0.1)], 4)
     assert history.best_row["epoch"] == 2
     assert kept == 1.0  # the weights of the second epoch are back
     assert float(keras.models.load_model(file, compile=False).layers[-1].bias[0]) == 1.0
 
 
-def test_a_slightly_lower_loss_counts_with_keras_too(fit):
+def test_a_slightly_lower_loss_counts_with_keras_too(scripted):
     """Keras compares in float32: the epoch said to be the best must be the one whose weights are kept."""
-    history, kept, file = fit([(0.96666664, 0.1484), (0.96, 0.1), (0.96666664, 0.1459)], 3)
+    history, kept, file = scripted([(0.96666664, 0.1484), (0.96, 0.1), (0.96666664, 0.1459)], 3)
     assert history.best_row["epoch"] == 3 and kept == 2.0
     assert float(keras.models.load_model(file, compile=False).layers[-1].bias[0]) == 2.0
 
 
-def test_accuracy_goes_before_loss(fit):
-    history, kept, _ = fit([(0.9, 0.1), (0.91, 5.0)], 2)
+def test_accuracy_goes_before_loss(scripted):
+    history, kept, _ = scripted([(0.9, 0.1), (0.91, 5.0)], 2)
     assert history.best_row["epoch"] == 2 and kept == 1.0
 
 
-def test_monitor_val_loss(fit):
-    history, *_ = fit([(0.9, 0.4), (0.95, 0.5), (0.5, 0.3)], 3, monitor="val_loss")
+def test_monitor_val_loss(scripted):
+    history, *_ = scripted([(0.9, 0.4), (0.95, 0.5), (0.5, 0.3)], 3, monitor="val_loss")
     assert history.best_row["epoch"] == 3
 
 
-def test_rate_falls_after_two_epochs_and_training_stops_after_ten(fit):
-    history, kept, _ = fit([(0.9, 0.5), (0.8, 0.6)], 50)
+def test_rate_falls_after_two_epochs_and_training_stops_after_ten(scripted):
+    history, kept, _ = scripted([(0.9, 0.5), (0.8, 0.6)], 50)
     rates = [row["learning_rate"] for row in history.rows]
     assert len(rates) == 11
     assert rates[:7] == pytest.approx([1e-3, 1e-3, 1e-3, 7e-4, 7e-4, 4.9e-4, 4.9e-4])
@@ -85,20 +92,15 @@ def test_rate_falls_after_two_epochs_and_training_stops_after_ten(fit):
 
 
 def test_streamed_batches_are_those_of_every_epoch_in_turn():
-    class Counted(keras.utils.PyDataset):
-        epoch = 0
-
+    class Counted:
         def __len__(self):
             return 3
 
-        def __getitem__(self, index):
-            return np.full((2 - (index == 2), 4), 10 * self.epoch + index, np.float32), np.arange(2 - (index == 2))
+        def batch(self, index, epoch):
+            return np.full((2 - (index == 2), 4), 10 * epoch + index, np.float32), np.arange(2 - (index == 2))
 
-        def on_epoch_end(self):
-            self.epoch += 1
-
-    data = fitting.streamed(Counted())
-    for epoch in (1, 2):
+    data = stream(Counted(), epoch=5)
+    for epoch in (5, 6):
         pairs = list(data.as_numpy_iterator())
         assert [x[0, 0] for x, _ in pairs] == [10 * epoch, 10 * epoch + 1, 10 * epoch + 2]
         assert [x.shape for x, _ in pairs] == [(2, 4), (2, 4), (1, 4)]
@@ -106,25 +108,20 @@ def test_streamed_batches_are_those_of_every_epoch_in_turn():
     assert not data.options().autotune.enabled
 
 
-def test_patience_is_how_long_to_wait(fit):
-    history, kept, _ = fit([(0.8, 0.6), (0.9, 0.5), (0.8, 0.6)], 50, patience=4)
+def test_patience_is_how_long_to_wait(scripted):
+    history, kept, _ = scripted([(0.8, 0.6), (0.9, 0.5), (0.8, 0.6)], 50, patience=4)
     assert len(history.rows) == 2 + 4 and kept == 1.0
 
 
-def test_each_epoch_is_handed_all_rows(fit):
+def test_each_epoch_is_handed_all_rows(scripted):
     seen = []
-    fit([(0.5, 0.5)], 3, each_epoch=lambda rows: seen.append(len(rows)))
+    scripted([(0.5, 0.5)], 3, each_epoch=lambda rows: seen.append(len(rows)))
     assert seen == [1, 2, 3]
 
 
 def test_a_loss_that_is_no_number_is_a_sentence(tmp_path):
     with pytest.raises(OxError, match="the loss became nan in epoch 1: give a --learning-rate under"):
-        fitting.fit(network(), Batches(poison=True), Batches(), epochs=3, checkpoint=tmp_path / "m.keras")
-
-
-def test_an_unknown_monitor_is_refused_before_the_first_epoch(tmp_path):
-    with pytest.raises(UsageError, match="--monitor 'f1'"):
-        fitting.fit(network(), Batches(), Batches(), epochs=1, checkpoint=tmp_path / "m.keras", monitor="f1")
+        fit(network(), Batches(poison=True), Batches(), Schedule(3), **places(tmp_path))
 
 
 def test_average_is_what_stock_keras_averages(tmp_path):
@@ -132,6 +129,9 @@ def test_average_is_what_stock_keras_averages(tmp_path):
     pixels, truth = rng.random((40, 3), np.float32), rng.integers(0, 2, (40, 1)).astype(np.float32)
 
     class Slices(keras.utils.PyDataset):
+        def batch(self, index, epoch):
+            return self[index]
+
         def __len__(self):
             return 5
 
@@ -146,10 +146,10 @@ def test_average_is_what_stock_keras_averages(tmp_path):
     stock, ours, plain = fresh(), fresh(), fresh()
     stock.compile(keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.8), "binary_crossentropy")
     stock.fit(Slices(), epochs=3, shuffle=False, verbose=0)  # leaves the average in the weights
-    options = {"epochs": 3, "learning_rate": 0.05, "monitor": "val_loss"}
-    history = fitting.fit(ours, Slices(), Slices(), checkpoint=tmp_path / "a.keras", average=1, **options)
-    fitting.fit(plain, Slices(), Slices(), checkpoint=tmp_path / "b.keras", **options)
-    assert fitting.fit(fresh(), Slices(), Slices(), checkpoint=tmp_path / "c.keras", average=0.2, **options).rows
+    plainly = Schedule(3, learning_rate=0.05, monitor="val_loss")
+    history = fit(ours, Slices(), Slices(), replace(plainly, ema_epochs=1), **places(tmp_path, "a"))
+    fit(plain, Slices(), Slices(), plainly, **places(tmp_path, "b"))
+    assert fit(fresh(), Slices(), Slices(), replace(plainly, ema_epochs=0.2), **places(tmp_path, "c")).rows
     assert history.best == 2  # the loss still falls, so the last epoch is kept
     np.testing.assert_allclose(ours.get_weights()[0], stock.get_weights()[0], rtol=1e-5)
     assert np.abs(plain.get_weights()[0] - stock.get_weights()[0]).max() > 1e-3

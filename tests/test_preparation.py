@@ -91,20 +91,29 @@ def test_folds_hold_out_every_image_once(here):
     result = ox(f"train --data marks --folds 3 {TINY}")
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
-    names = [f"lenet-cv-1-fold{i}" for i in (1, 2, 3)]
+    names = [f"lenet-1-fold{i}" for i in (1, 2, 3)]
     assert [line.split()[0] for line in lines[:5]] == ["fold", *names, "mean"]
     held_out = [
         row["path"]
         for i in (1, 2, 3)
-        for row in runs.find(f"lenet-cv-1-fold{i}").read_table("split.csv")
+        for row in runs.find(f"lenet-1-fold{i}").read_table("split.csv")
         if row["split"] == "val"
     ]
     assert len(held_out) == len(set(held_out)) == 12
     results = [runs.find(name).config["results"]["val"] for name in names]
     right = sum(result["correct"] for result in results)
     assert lines[4].split()[2:] == [str(right), "12"]
-    assert "95 % interval" in lines[-1]
-    assert ox(f"train --data marks --folds 3 --name lenet-cv-1 {TINY}").exit_code == 2
+    assert "95 % interval" in lines[-2] and lines[-1] == "runs/lenet-1-cv"
+    last = runs.find()
+    assert last.name == "lenet-1-cv" and set(last.splits().values()) == {"train"}
+    pooled = last.read_table("held_out.csv")
+    assert sorted(row["path"] for row in pooled) == sorted(held_out)
+    assert sum((float(row["p o"]) > float(row["p x"])) == (row["label"] == "o") for row in pooled) == right
+    for row in pooled:  # each fold answered for the images it had not seen
+        assert runs.find(f"lenet-1-fold{row['fold']}").splits()[row["path"]] == "val"
+    again = ox(f"train --data marks --folds 3 --name lenet-1 {TINY}")
+    assert again.exit_code == 2 and "exists and is not overwritten" in again.stderr
+    assert "finished, nothing is left to resume" in ox("train --resume lenet-1-cv").stderr
 
 
 @pytest.mark.tensorflow

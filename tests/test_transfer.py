@@ -11,7 +11,7 @@ from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.errors import UsageError
 from ox_classifier.networks import bases, onnx_export, transfer
 from ox_classifier.networks.bases import BASES, BUILDERS, vgg16
-from ox_classifier.training import fit as fitting
+from ox_classifier.training.fit import Schedule, fit
 from tests import tiny_base
 from tests.tiny_base import Pictures
 
@@ -39,21 +39,31 @@ def prepare(**settings):
     val, val_labels = marks(16, 2)
     test, _ = marks(10, 3)
     keras.utils.set_random_seed(0)
-    return transfer.prepare(
+    made = transfer.FrozenBase(
         "tiny",
         {"train": Pictures(train), "val": Pictures(val), "test": Pictures(test)},
         {"train": train_labels, "val": val_labels},
         2,
         **{"augmenter": generator(), "weights": "none", "batch_size": 8} | settings,
     )
+    return made, made.compute()
 
 
 def generator():
     return ImageDataGenerator(rescale=1 / 255, horizontal_flip=True, width_shift_range=0.1)
 
 
-def fit(head, train, val, tmp_path, epochs=3):
-    return fitting.fit(head, train, val, epochs=epochs, checkpoint=tmp_path / "head.keras", learning_rate=0.02)
+def fit_head(made, tmp_path, epochs=3):
+    places = {"checkpoint": tmp_path / "head.keras", "state_file": tmp_path / "head.state.npz"}
+    history = fit(made.head, made.train, made.val, Schedule(epochs, learning_rate=0.02), **places)
+    places["state_file"].unlink()
+    return history
+
+
+def features_of(made, epoch):
+    """The features of an epoch, in the order of the images."""
+    rows = np.concatenate([made.train.batch(i, epoch)[0] for i in range(len(made.train))])
+    return rows[np.argsort(made.train.order(epoch))]
 
 
 def counts(model):
@@ -154,8 +164,8 @@ def test_what_a_base_cannot_take_is_one_sentence(arch, shape, settings, said):
 
 @pytest.mark.parametrize("views", [0, 1, 3])
 def test_what_the_head_learns_the_whole_network_knows(tmp_path, views):
-    made = prepare(views=views)
-    history = fit(made.head, made.train, made.val, tmp_path, epochs=8)
+    made, _ = prepare(views=views)
+    history = fit_head(made, tmp_path, epochs=8)
     assert history.best_row["val_accuracy"] > 0.9
     test, _ = marks(10, 3)
     pixels = test.astype(np.float32) / 255
@@ -169,52 +179,39 @@ def test_what_the_head_learns_the_whole_network_knows(tmp_path, views):
     np.testing.assert_allclose(session.run(None, {"pixels": pixels})[0], whole, atol=1e-4)
 
 
-def test_each_epoch_takes_the_next_view(tmp_path):
-    made = prepare(views=3)
-    rows = []
-    for _ in range(4):
-        order = np.argsort(made.train._ordered())
-        rows.append(np.concatenate([made.train[i][0] for i in range(len(made.train))])[order])
-        made.train.on_epoch_end()
+def test_each_epoch_takes_the_next_view():
+    made, computed = prepare(views=3)
+    rows = [features_of(made, epoch) for epoch in range(4)]
     assert np.array_equal(rows[0], rows[3])
     assert not np.array_equal(rows[0], rows[1]) and not np.array_equal(rows[1], rows[2])
-    assert made.computed == 3 * 40 + 16 + 10
+    assert computed == 3 * 40 + 16 + 10
 
 
 def test_no_views_means_a_fresh_one_every_epoch_and_none_kept():
-    made = prepare(views=0)
-    assert made.computed == 16 + 10
-    rows = []
-    for _ in range(4):
-        order = np.argsort(made.train._ordered())
-        rows.append(np.concatenate([made.train[i][0] for i in range(len(made.train))])[order])
-        made.train.on_epoch_end()
+    made, computed = prepare(views=0)
+    assert computed == 16 + 10
+    rows = [features_of(made, epoch) for epoch in range(4)]
     assert all(not np.array_equal(rows[i], rows[j]) for i in range(4) for j in range(i))
     # the same drawings as the kept views: epoch 2 is the view of that number
-    kept = prepare(views=3)
-    kept.train.epoch = 2
-    order = np.argsort(kept.train._ordered())
-    np.testing.assert_allclose(
-        np.concatenate([kept.train[i][0] for i in range(len(kept.train))])[order], rows[2], rtol=1e-5, atol=1e-6
-    )
+    kept, _ = prepare(views=3)
+    np.testing.assert_allclose(features_of(kept, 2), rows[2], rtol=1e-5, atol=1e-6)
 
 
 def test_without_augmentation_each_image_is_seen_once():
-    made = prepare(augmenter=None, views=5)
-    assert made.computed == 40 + 16 + 10
+    assert prepare(augmenter=None, views=5)[1] == 40 + 16 + 10
 
 
 def test_a_second_head_computes_nothing_and_ends_the_same(tmp_path):
     finals = []
     for _ in range(2):
-        made = prepare(views=2)
-        fit(made.head, made.train, made.val, tmp_path)
+        made, computed = prepare(views=2)
+        fit_head(made, tmp_path)
         finals.append(made.head.get_weights())
-    assert made.computed == 0
+    assert computed == 0
     for first, second in zip(*finals, strict=True):
         np.testing.assert_array_equal(first, second)
-    assert prepare(views=2, dropout=0.3).computed == 0
-    assert prepare(views=3).computed == 40
+    assert prepare(views=2, dropout=0.3)[1] == 0
+    assert prepare(views=3)[1] == 40
 
 
 def test_views_under_zero_are_refused():
@@ -222,43 +219,20 @@ def test_views_under_zero_are_refused():
         prepare(views=-1)
 
 
-def test_fine_tuning_that_helps_is_kept_and_moves_only_the_last_convolution():
+def test_nothing_is_computed_before_it_is_asked_for(monkeypatch):
+    monkeypatch.setattr(transfer.features, "compute", None)
+    made = transfer.FrozenBase("tiny", {"train": Pictures(marks(4, 1)[0])}, {}, 2, augmenter=None, weights="none")
+    assert made.model.count_params() and made.head.count_params()
+
+
+def test_releasing_makes_only_the_last_convolutions_trainable():
     model = bases.build("tiny", (16, 16, 3), 2, weights="none")[0]
-    before = {layer.name: layer.get_weights() for layer in model.layers}
-    images, labels = marks(16, 4)
-
-    def train(model):
-        model.compile("sgd", "sparse_categorical_crossentropy")
-        model.train_on_batch(images.astype(np.float32) / 255, labels)
-        return 0.9
-
-    assert transfer.fine_tune(model, 1, fit=train, before=0.8)
-    moved = {
-        name
-        for name, old in before.items()
-        if any((a != b).any() for a, b in zip(old, model.get_layer(name).get_weights(), strict=True))
-    }
-    assert moved == {"block5_conv3", "probabilities"}
-
-
-def test_fine_tuning_that_does_not_help_is_undone(capsys):
-    model = bases.build("tiny", (16, 16, 3), 2, weights="none")[0]
-    before = model.get_weights()
-    images, labels = marks(16, 4)
-
-    def train(model):
-        model.compile("sgd", "sparse_categorical_crossentropy")
-        model.train_on_batch(images.astype(np.float32) / 255, labels)
-        return 0.8
-
-    assert not transfer.fine_tune(model, 2, fit=train, before=0.8)
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-    assert not model.get_layer("block5_conv3").trainable and model.get_layer("probabilities").trainable
-    assert "undone" in capsys.readouterr().err
+    assert [layer.name for layer in transfer.release(model, 1)] == ["block5_conv3"]
+    assert {layer.name for layer in model.layers if layer.trainable_weights} == {"block5_conv3", "probabilities"}
 
 
 @pytest.mark.parametrize("count", [-1, 3])
-def test_more_convolutions_than_there_are_are_refused_before_anything_is_computed(count, monkeypatch):
-    monkeypatch.setattr(transfer.features, "compute", None)
+def test_more_convolutions_than_there_are_are_refused(count):
+    model = bases.build("tiny", (16, 16, 3), 2, weights="none")[0]
     with pytest.raises(UsageError, match=f"--fine-tune {count}: tiny has 2 convolution layers; give 0 to 2"):
-        prepare(fine_tune=count)
+        transfer.last_convolutions(model, count)

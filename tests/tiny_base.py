@@ -26,6 +26,9 @@ class Pictures:
     def __getitem__(self, indices) -> np.ndarray:
         return self.pixels[indices]
 
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return self.pixels
+
 
 MEMBER = "tiny/models/tiny.onnx"
 WHEEL = Wheel("tiny-package", "1.0", "0" * 64, MEMBER)

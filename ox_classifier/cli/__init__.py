@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ox_classifier.cli.arch import arch
 from ox_classifier.cli.dataset_check import check
 from ox_classifier.cli.dataset_import import import_
 from ox_classifier.cli.dataset_make import make
@@ -17,10 +18,12 @@ from ox_classifier.cli.doctor import doctor
 from ox_classifier.cli.inspect import inspect
 from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
-from ox_classifier.cli.train import train
+from ox_classifier.cli.sentences import SentenceGroup
+from ox_classifier.cli.train import Command, train
 
 app = typer.Typer(
     name="ox",
+    cls=SentenceGroup,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -28,8 +31,11 @@ app = typer.Typer(
     help="Train, judge and use a classifier of hand-drawn O and X marks, or of any small folder of image classes.\n\n"
     "Example: ox train --arch lenet, then ox report, then ox predict photo.jpg",
 )
-dataset = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Draw, import, check and preview images.")
-app.command()(train)
+dataset = typer.Typer(
+    cls=SentenceGroup, no_args_is_help=True, rich_markup_mode=None, help="Draw, import, check and preview images."
+)
+app.command(cls=Command)(train)
+app.command()(arch)
 app.command()(report)
 app.command()(predict)
 app.command()(inspect)

@@ -39,6 +39,6 @@ def user_errors() -> Iterator[None]:
             raise
         say(f"ox: {error.strerror}: {error.filename or 'the disk'}")
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         say("ox: interrupted")
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(getattr(stop, "exit_code", INTERRUPTED)) from None

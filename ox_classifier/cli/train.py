@@ -2,180 +2,168 @@
 
 from __future__ import annotations
 
-import math
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ox_classifier.architectures import ARCHITECTURES, SHIFTS, Architecture
+from ox_classifier import signals
+from ox_classifier.architectures import ARCHITECTURES
+from ox_classifier.cli import augmentation_options as varied
+from ox_classifier.cli import panels
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
-from ox_classifier.errors import UsageError
+from ox_classifier.devices import Wanted
+from ox_classifier.errors import GateError, UsageError
+from ox_classifier.training.recipe import Arch, Balance, Color, Monitor, Recipe
 
-Option = typer.Option
-OWN = "[default: the network's own]"
+DATA, NETWORK, OPTIMISATION, SPLITS, DEVICE, RUN = "Data", "Network", "Optimisation", "Splits", "Device", "Run"
+SETTINGS = ("epochs", "batch_size", "image_size", "color", "learning_rate", "dropout", "monitor", "weights", "views")
+
+
+def defaults(arch: str) -> dict[str, object]:
+    """What help shows for a network, by parameter."""
+    recipe = Recipe.of(arch if arch in ARCHITECTURES else "lenet")
+    own = {name: getattr(recipe, name) for name in SETTINGS if getattr(recipe, name) is not None}
+    return own | {"average": f"{recipe.ema_epochs:g}"} | varied.shown(recipe.arch)
+
+
+Command = panels.command(defaults, "lenet")
+
+
+def _option(panel: str, *names: str, told: str):
+    return typer.Option(*names, help=told, rich_help_panel=panel)
 
 
 def train(
-    arch: Annotated[str, Option(help=f"The network: {', '.join(ARCHITECTURES)}.")] = "lenet",
-    data: Annotated[Path, Option(help="Folder as DATA/{train,val,test}/<class>/ or DATA/<class>/, or a CSV.")] = Path(
-        "dataset"
-    ),
-    name: Annotated[str | None, Option(help="Name of the run [default: <arch>-<n>].")] = None,
-    epochs: Annotated[int | None, Option(min=1, help=f"Most epochs to train {OWN}.")] = None,
-    batch_size: Annotated[int | None, Option(min=1, help=f"Images a training step {OWN}.")] = None,
-    image_size: Annotated[int | None, Option(min=1, max=4096, help=f"Pixels a side {OWN}.")] = None,
-    color: Annotated[str | None, Option(help=f"rgb or grayscale {OWN}.")] = None,
-    learning_rate: Annotated[float | None, Option(help=f"Adam's first learning rate {OWN}.")] = None,
-    dropout: Annotated[float | None, Option(help=f"Dropout rate {OWN}.")] = None,
-    monitor: Annotated[str | None, Option(help=f"Figure to watch: [val_]accuracy or [val_]loss {OWN}.")] = None,
-    average: Annotated[float | None, Option(min=0, help=f"Epochs to average the weights over, 0: none {OWN}.")] = None,
-    augment: Annotated[bool | None, Option(help=f"Vary the training images {OWN}.")] = None,
-    horizontal_flip: Annotated[bool | None, Option(help=f"Mirror left and right {OWN}.")] = None,
-    vertical_flip: Annotated[bool | None, Option(help=f"Mirror top and bottom {OWN}.")] = None,
-    shift: Annotated[float | None, Option(help=f"Largest shift, as a share of width and height {OWN}.")] = None,
-    rotation: Annotated[float | None, Option(help=f"Largest turn in degrees {OWN}.")] = None,
-    zoom: Annotated[float | None, Option(help=f"Largest change of scale, as a share {OWN}.")] = None,
-    stroke: Annotated[float | None, Option(help=f"Pixels by which ink gets thicker or thinner {OWN}.")] = None,
-    blur: Annotated[float | None, Option(help=f"Largest blur (sigma in pixels) {OWN}.")] = None,
-    invert: Annotated[float | None, Option(help=f"Share of images shown as negatives {OWN}.")] = None,
-    val_fraction: Annotated[float, Option(help="Share of train held out where there is no val folder.")] = 0.2,
-    test_fraction: Annotated[float, Option(help="Share held out for a test where there are no split folders.")] = 0.0,
-    folds: Annotated[int | None, Option(help="Cross-validate: train so many runs, each image held out once.")] = None,
-    group: Annotated[str | None, Option(help="Regular expression: files it finds alike stay on one side.")] = None,
-    split_from: Annotated[str | None, Option(help="Run whose files keep their sides; only new ones are drawn.")] = None,
+    folder: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    data: Annotated[
+        str, _option(DATA, "--data", told="Folder as DATA/{train,val,test}/<class>/ or DATA/<class>/, or a CSV.")
+    ] = "dataset",
+    strict: Annotated[bool, _option(DATA, "--strict", told="End with exit code 3 if the data have errors.")] = False,
     balance: Annotated[
-        str, Option(help="auto weighs classes that differ by over 1:1.5 equally; none doesn't.")
+        Balance, _option(DATA, "--balance", told="auto weighs classes that differ by over 1:1.5 equally.")
     ] = "auto",
-    strict: Annotated[bool, Option("--strict", help="End with exit code 3 if the data have errors.")] = False,
-    seed: Annotated[int, Option(min=0, help="Seed of weights, order, augmentation and split.")] = 0,
-    weights: Annotated[str, Option(help="Of a frozen base: imagenet, none or a file.")] = "imagenet",
-    views: Annotated[int | None, Option(help=f"Augmented views of each image for a frozen base {OWN}.")] = None,
-    fine_tune: Annotated[int, Option(min=0, help="Convolutions of a frozen base to train afterwards.")] = 0,
-    device: Annotated[str, Option(help="auto, cpu or gpu.")] = "auto",
-    mixed_precision: Annotated[bool, Option(help="Compute in float16 (for GPUs).")] = False,
+    arch: Annotated[Arch, _option(NETWORK, "--arch", "--model", told="The network; ox arch tells more.")] = "lenet",
+    image_size: Annotated[int | None, _option(NETWORK, "--image-size", "--imgsz", told="Pixels a side.")] = None,
+    color: Annotated[Color | None, _option(NETWORK, "--color", told="Colour mode of the network's input.")] = None,
+    dropout: Annotated[float | None, _option(NETWORK, "--dropout", told="Dropout rate.")] = None,
+    weights: Annotated[
+        str | None, _option(NETWORK, "--weights", told="Of a frozen base: imagenet, none or a file.")
+    ] = None,
+    views: Annotated[
+        int | None, _option(NETWORK, "--views", told="Augmented views of each image for a frozen base.")
+    ] = None,
+    fine_tune: Annotated[
+        int | None, _option(NETWORK, "--fine-tune", told="Convolutions of a frozen base to train afterwards.")
+    ] = None,
+    epochs: Annotated[int | None, _option(OPTIMISATION, "--epochs", told="Most epochs to train.")] = None,
+    batch_size: Annotated[
+        int | None, _option(OPTIMISATION, "--batch-size", "--batch", told="Images a training step.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, _option(OPTIMISATION, "--learning-rate", "--lr", told="Adam's first learning rate.")
+    ] = None,
+    monitor: Annotated[Monitor | None, _option(OPTIMISATION, "--monitor", told="Metric to watch.")] = None,
+    average: Annotated[
+        float | None, _option(OPTIMISATION, "--average", told="Epochs to average the weights over, 0 for none.")
+    ] = None,
+    seed: Annotated[int, _option(OPTIMISATION, "--seed", told="Of weights, order, augmentation and split.")] = 0,
+    augment: varied.Augment = None,
+    horizontal_flip: varied.HorizontalFlip = None,
+    vertical_flip: varied.VerticalFlip = None,
+    shift: varied.Shift = None,
+    rotation: varied.Rotation = None,
+    zoom: varied.Zoom = None,
+    stroke: varied.Stroke = None,
+    blur: varied.Blur = None,
+    contrast: varied.Contrast = None,
+    invert: varied.Invert = None,
+    val_fraction: Annotated[
+        float, _option(SPLITS, "--val-fraction", told="Share of train held out where there is no val folder.")
+    ] = 0.2,
+    test_fraction: Annotated[
+        float, _option(SPLITS, "--test-fraction", told="Share held out for a test where there are no split folders.")
+    ] = 0.0,
+    folds: Annotated[
+        int | None, _option(SPLITS, "--folds", told="Cross-validate with so many runs, then train on everything.")
+    ] = None,
+    group: Annotated[
+        str | None, _option(SPLITS, "--group", told="Regular expression: files it finds alike stay on one side.")
+    ] = None,
+    split_from: Annotated[
+        str | None, _option(SPLITS, "--split-from", told="Run whose files keep their sides; only new ones are drawn.")
+    ] = None,
+    device: Annotated[Wanted, _option(DEVICE, "--device", told="auto takes a GPU if there is one.")] = "auto",
+    mixed_precision: Annotated[
+        bool, _option(DEVICE, "--mixed-precision", told="Compute in float16 (for GPUs).")
+    ] = False,
+    name: Annotated[str | None, _option(RUN, "--name", told="Name of the run.  [default: <arch>-<n>]")] = None,
+    resume: Annotated[
+        str | None, _option(RUN, "--resume", told="Go on with a stopped run: its name, or latest.")
+    ] = None,
+    repeat: Annotated[
+        str | None, _option(RUN, "--repeat", told="Train a finished run once more and compare the weights.")
+    ] = None,
 ) -> None:
     """Train a network on a folder of images.
 
     Example: ox train --arch lenet --data dataset
+
+    The defaults below are those of the network that --arch names: ox train --arch vgg16 --help shows those of vgg16.
     """
+    asked = {key: value for key, value in locals().items() if value is not None}
     with user_errors():
-        network = _network(arch)
-        asked = {
-            "horizontal_flip": horizontal_flip,
-            "vertical_flip": vertical_flip,
-            "width_shift_range": shift,
-            "height_shift_range": shift,
-            "rotation_range": rotation,
-            "zoom_range": zoom,
-            "stroke": stroke,
-            "blur": blur,
-            "invert": invert,
-        }
-        if learning_rate is not None and not 0 < learning_rate <= 1:
-            raise UsageError(f"--learning-rate {learning_rate:g}: give a number above 0, up to 1, such as 0.001")
-        varied = augmentation(network, augment, asked)
-        _check(
-            arch, network, color, balance, average, frozen_only=views is not None or fine_tune or weights != "imagenet"
-        )
-        from ox_classifier import __version__, runs
-        from ox_classifier.pixels import PixelRule
-        from ox_classifier.training import preparation
-
-        side = image_size or network.image_size
-        rule = PixelRule(side, side, color or network.color)
-        earlier = None
-        if split_from is not None:
-            if folds is not None:
-                raise UsageError("--split-from keeps one validation set, --folds makes many: leave one of them out")
-            earlier = {row["path"]: row["split"] for row in runs.find(split_from).read_table("split.csv")}
-        prepared = preparation.prepare(
-            data,
-            val_fraction=val_fraction,
-            test_fraction=test_fraction,
-            seed=seed,
-            group=group,
-            earlier=earlier,
-            strict=strict,
-        )
-
-        from ox_classifier import devices
-
-        chosen = devices.choose(device, mixed_precision=mixed_precision)
-        say(f"ox {__version__}, device: {chosen}")
-        for line in prepared.lines():
-            say(line)
-
-        from ox_classifier.training import train
-
-        most = epochs or network.epochs
-        recipe = train.Recipe(
-            arch=arch,
-            rule=rule,
-            epochs=most,
-            batch_size=batch_size or network.batch_size,
-            learning_rate=learning_rate or network.learning_rate,
-            dropout=dropout if dropout is not None else network.dropout,
-            monitor=monitor or network.monitor,
-            seed=seed,
-            augmentation=varied,
-            average=min(network.average, most / 4) if average is None else average,  # or the first step would count
-            patience=network.patience,
-            balance=balance == "auto",
-            weights=weights if network.frozen else None,
-            views=(network.views if views is None else views) if network.frozen else None,
-            fine_tune=fine_tune,
-            splitting={
-                "val_fraction": val_fraction,
-                "test_fraction": test_fraction,
-                "group": group,
-                "split_from": split_from,
-                "folds": folds,
-            },
-        )
-        preparation.advise(prepared, folds)
-        if folds is not None:
-            from ox_classifier.training import cross_validation
-
-            typer.echo(cross_validation.run(recipe, prepared, folds, chosen, name=name))
+        if folder is not None:
+            raise UsageError(f"ox train takes no folder by itself: did you mean --data {shlex.quote(folder)}?")
+        if resume is not None or repeat is not None:
+            _once_more(asked)
             return
-        run = train.train(recipe, prepared.dataset(rule, on_demand=network.frozen), chosen, name=name)
-        say(f"next: ox report {run.name}")
+        if not data.strip():
+            raise UsageError("--data is empty: give the folder of the images, such as --data dataset")
+        options = {key: asked.get(key) for key in varied.NAMES}
+        own = {key: asked[key] for key in asked if key in Recipe.__dataclass_fields__ and key != "arch"}
+        own |= {"augmentation": varied.settings_of(arch, augment, options), "ema_epochs": average}
+        recipe = Recipe.of(arch, own | {"balance": balance == "auto"})
+        from ox_classifier.training import job
+
+        _told(job.start(recipe, Path(data), name=name, device=device, strict=strict))
+
+
+def _once_more(asked: dict) -> None:
+    """`--resume RUN` or `--repeat RUN`; every other setting is the run's own."""
+    only = {"resume", "repeat", "device", "name"} if "repeat" in asked else {"resume", "device"}
+    usual = {"data": "dataset", "balance": "auto", "arch": "lenet", "seed": 0, "val_fraction": 0.2, "device": "auto"}
+    usual |= {"test_fraction": 0.0, "strict": False, "mixed_precision": False}
+    other = [key for key, value in asked.items() if key not in only and value != usual.get(key)]
+    if other or {"resume", "repeat"} <= asked.keys():
+        given = ", ".join("--" + key.replace("_", "-") for key in other or ("resume", "repeat"))
+        kind = "repeat" if "repeat" in asked else "resume"
+        raise UsageError(f"--{kind} takes every setting from the run, but {given} was given, too: leave it out")
+    from ox_classifier import runs
+    from ox_classifier.training import resumption
+
+    if "resume" in asked:
+        run = runs.unfinished() if asked["resume"] == "latest" else runs.find(asked["resume"])
+        _told(resumption.resume(run, device=asked["device"]))
+        return
+    run, causes = resumption.repeat(runs.find(asked["repeat"]), name=asked.get("name"), device=asked["device"])
+    _told(run)
+    if causes:
+        raise GateError(f"run {run.name} is not identical to {asked['repeat']}: {'; '.join(causes)}")
+    say(f"run {run.name} is identical to {asked['repeat']}, to the last bit of every weight")
+
+
+def _told(run) -> None:
+    """Say where the run is and what comes next; a run that was stopped ends the program here."""
+    if run.state == "interrupted":
+        say(f"stopped; go on with: ox train --resume {shlex.quote(run.name)}")
         typer.echo(run.path)
-        if run.config["interrupted"]:
-            raise KeyboardInterrupt
+        raise typer.Exit(signals.exit_code())
+    if run.folds:
+        from ox_classifier.training.fold_table import cross_validation_table
 
-
-def _check(
-    arch: str, network: Architecture, color: str | None, balance: str, average: float | None, *, frozen_only: bool
-) -> None:
-    if color not in (None, "rgb", "grayscale"):
-        raise UsageError(f"--color {color!r} is unknown: give rgb or grayscale")
-    if balance not in ("auto", "none"):
-        raise UsageError(f"--balance {balance!r} is unknown: give auto or none")
-    if average is not None and not math.isfinite(average):
-        raise UsageError(f"--average {average}: give a number of epochs, or 0 for no average")
-    if frozen_only and not network.frozen:
-        frozen = ", ".join(name for name, kind in ARCHITECTURES.items() if kind.frozen)
-        raise UsageError(f"--views, --weights and --fine-tune are for networks on a frozen base ({frozen}), not {arch}")
-
-
-def augmentation(network: Architecture, wanted: bool | None, asked: dict) -> dict:
-    """Settings of the generator: the network's own, those asked for over them, none under --no-augment.
-
-    Raises:
-        UsageError: If a setting is asked for together with --no-augment.
-    """
-    asked = {name: value for name, value in asked.items() if value is not None}
-    if wanted is False:
-        if asked:
-            raise UsageError(f"--no-augment was given together with {', '.join(asked)}: leave one of them out")
-        return {}
-    return ((network.augmentation or SHIFTS) if wanted else network.augmentation) | asked
-
-
-def _network(arch: str) -> Architecture:
-    if arch not in ARCHITECTURES:
-        raise UsageError(f"--arch {arch!r} is unknown: give one of {', '.join(ARCHITECTURES)}")
-    return ARCHITECTURES[arch]
+        typer.echo(cross_validation_table(run.folds))
+    say(f"next: ox report {shlex.quote(run.name)}")
+    typer.echo(run.path)

@@ -75,10 +75,12 @@ def load(
     *,
     bad: Sequence[ImageError] = (),
     on_demand: bool = False,
+    without_val: bool = False,
 ) -> ImageDataset:
     """Decode every image once; unreadable ones join those known to be `bad` and are never touched.
 
     With `on_demand` each is decoded when asked for instead, and none may be unreadable.
+    `without_val` allows that nothing is held out for validation.
 
     Raises:
         UsageError: If a class has no readable image to train on or the validation has none at all.
@@ -96,7 +98,7 @@ def load(
             raise UsageError(
                 f"class {name!r} has no readable image to train on in {listing.root}: add some{_why(dataset.bad)}"
             )
-    if "val" not in counts:
+    if "val" not in counts and not without_val:
         raise UsageError(f"no readable image to validate with in {listing.root}: add some{_why(dataset.bad)}")
     return dataset
 

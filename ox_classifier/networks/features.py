@@ -125,10 +125,10 @@ def _extract(engine: Engine, missing: list[tuple[Views, list[int]]]):
             yield from zip((views.keys[i] for i in batch), rows, strict=True)
 
 
-class FeatureBatches(keras.utils.PyDataset):
-    """Batches (features, class index) for a head to learn from; in an order shuffled by seed and epoch, if told so.
+class FeatureBatches:
+    """Batches (features, class index) for a head to learn from; with `shuffle`, in an order given by seed and epoch.
 
-    `extract(epoch, indices)` gives the features of the images at `indices`. `epoch` counts up by itself.
+    `extract(epoch, indices)` gives the features of the images at `indices`.
     """
 
     def __init__(
@@ -140,26 +140,24 @@ class FeatureBatches(keras.utils.PyDataset):
         shuffle: bool = False,
         seed: int = 0,
     ):
-        super().__init__()
         self.extract, self.labels, self.batch_size, self.shuffle, self.seed = extract, labels, batch_size, shuffle, seed
-        self.epoch = 0
+        self._last = (-1, np.arange(0))  # the order of the epoch asked for last
 
     def __len__(self) -> int:
         return -(-len(self.labels) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        if index == 0 or not hasattr(self, "_order"):
-            self._order = self._ordered()
-        indices = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.extract(self.epoch, indices), self.labels[indices]
+    def batch(self, index: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Batch `index` of any epoch."""
+        indices = self.order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.extract(epoch, indices), self.labels[indices]
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self._order = self._ordered()
-
-    def _ordered(self) -> np.ndarray:
-        count = len(self.labels)
-        return np.random.default_rng((self.seed, self.epoch)).permutation(count) if self.shuffle else np.arange(count)
+    def order(self, epoch: int) -> np.ndarray:
+        """Positions of the images in the order an epoch takes them."""
+        if self._last[0] != epoch:
+            count = len(self.labels)
+            drawn = np.random.default_rng((self.seed, epoch)).permutation(count) if self.shuffle else np.arange(count)
+            self._last = (epoch, drawn)
+        return self._last[1]
 
 
 def _index(digest: bytes) -> int:

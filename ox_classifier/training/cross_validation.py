@@ -1,34 +1,88 @@
-"""K runs, each image held out once: what an accuracy on few images is worth."""
+"""K runs, each image held out once, and a last one on everything: what an accuracy on few images is worth."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median_low
+
 from ox_classifier import runs
+from ox_classifier.classifier import Classifier
 from ox_classifier.console import say
+from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.devices import Device
 from ox_classifier.errors import UsageError
-from ox_classifier.training import train
-from ox_classifier.training.fold_table import cross_validation_table
+from ox_classifier.runs import Run
 from ox_classifier.training.preparation import Prepared
+from ox_classifier.training.recipe import Recipe
+from ox_classifier.training.tasks import answers, task_of
+from ox_classifier.training.train import record, train
+
+SUFFIX = "-cv"
+HELD_OUT = "held_out.csv"
 
 
-def run(recipe: train.Recipe, prepared: Prepared, k: int, device: Device, *, name: str | None = None) -> str:
-    """Train each fold as a run `<name>-fold<i>` and give the table of what was measured.
+def run(recipe: Recipe, prepared: Prepared, device: Device, *, source: Path, name: str | None = None) -> Run:
+    """Train `recipe.folds` runs `<name>-fold<i>`, then one on everything outside the test, `<name>-cv`; gives the last.
 
-    The epoch kept in each fold was chosen on its held-out images, so that the mean flatters a little.
+    Its held_out.csv has, for every image, what the fold that had not seen it answers. The epoch kept in each fold was
+    chosen on these images, so that the figure flatters a little.
 
     Raises:
         UsageError: If there are fewer images than folds, or a name is taken.
     """
-    base = name or runs.next_name(f"{recipe.arch}-cv")
-    taken = [path.name for path in runs.ROOT.glob(f"{base}-fold*")]
-    if taken:
-        raise UsageError(f"runs {', '.join(sorted(taken))} exist and are not overwritten: give another --name")
-    folds = []
-    for number, dataset in enumerate(prepared.folds(k, recipe.rule, on_demand=recipe.views is not None), start=1):
-        say(f"fold {number} of {k}")
-        done = train.train(recipe, dataset, device, name=f"{base}-fold{number}")
-        if done.config["interrupted"]:
-            raise KeyboardInterrupt
-        result = done.config["results"]["val"]
-        folds.append((done.name, result["correct"], result["images"]))
-    return cross_validation_table(folds)
+    everything = _everything(recipe, prepared)
+    base = name or runs.next_name(recipe.arch)
+    task = task_of(recipe, everything)
+    last = record(recipe, everything, device, task, source=source, name=base + SUFFIX)
+    return go_on(recipe, prepared, device, last)
+
+
+def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
+    """Train what is not trained yet of a cross-validation whose last run is `last`."""
+    base = last.name.removesuffix(SUFFIX)
+    done, held_out = [], []
+    datasets = prepared.folds(recipe.folds, recipe.rule, on_demand=recipe.frozen)
+    for number, dataset in enumerate(datasets, start=1):
+        fold = _fold(recipe, dataset, device, last, f"{base}-fold{number}")
+        if fold.state == "interrupted":
+            last.update(state="interrupted")
+            return last
+        done.append(fold)
+        held_out += _answers(fold, dataset, number)
+    last.write_table(HELD_OUT, ("path", "label", "fold", *(f"p {name}" for name in last.classes)), sorted(held_out))
+    results = [(fold.name, fold.results["val"]["correct"], fold.results["val"]["images"]) for fold in done]
+    last.update(cross_validation=[list(result) for result in results])
+    rates = _rates(done)
+    say(f"{last.name} learns from everything, for {len(rates)} epochs: the median of the folds' best ones")
+    return train(recipe, _everything(recipe, prepared), device, source=last.data_source, resumed=last, rates=rates)
+
+
+def _fold(recipe: Recipe, dataset: ImageDataset, device: Device, last: Run, name: str) -> Run:
+    path = last.path.parent / name
+    there = runs.find(path) if path.exists() else None
+    if there and there.fold_of != last.name:
+        raise UsageError(f"run {path} exists and is not overwritten: give another --name")
+    if there and there.state == "finished":
+        say(f"{name} is done")
+        return there
+    say(f"{name}, one of {recipe.folds}")
+    return train(recipe, dataset, device, source=last.data_source, name=name, resumed=there, fold_of=last.name)
+
+
+def _answers(fold: Run, dataset: ImageDataset, number: int) -> Iterator[tuple]:
+    """Rows of held_out.csv: what a fold answers to the images it did not learn from."""
+    probabilities = answers(Classifier(fold), dataset.images("val"))
+    for name, label, row in zip(dataset.names("val"), dataset.labels("val"), probabilities, strict=True):
+        yield (name, fold.classes[label], number, *(f"{p:.6f}" for p in row))
+
+
+def _everything(recipe: Recipe, prepared: Prepared) -> ImageDataset:
+    return prepared.everything(recipe.rule, on_demand=recipe.frozen)
+
+
+def _rates(folds: list[Run]) -> tuple[float, ...]:
+    """The learning rates of the fold whose best epoch is the median, up to that epoch."""
+    middle = median_low(fold.best_epoch for fold in folds)
+    fold = next(fold for fold in folds if fold.best_epoch == middle)
+    return tuple(float(row["learning_rate"]) for row in fold.history()[:middle])

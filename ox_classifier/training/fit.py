@@ -1,155 +1,117 @@
-"""One `model.fit`: callbacks, history and progress. Knows batches and a network, no folders."""
+"""One `model.fit`: batches and a compiled network in, the best epoch's weights out. Knows no folder of images."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from ox_classifier.console import EpochBar, say
+from ox_classifier import signals
 from ox_classifier.errors import OxError, UsageError
+from ox_classifier.training import callbacks, state
+from ox_classifier.training.history import History, score
+from ox_classifier.training.streaming import EpochBatches, stream
 
-MONITORS = ("val_accuracy", "val_loss", "accuracy", "loss")
-COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 REDUCE_PATIENCE = 2
-TIE = 1e-5  # weight of the loss between equal accuracies: under one image in a hundred thousand
 RATE_FACTOR = 0.7
+LEAST_RATE = 1e-6
 
 
-@dataclass
-class History:
-    """What happened in each epoch (rows with the keys `COLUMNS`) and which one was kept."""
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a network learns.
 
-    rows: list[dict] = field(default_factory=list)
-    best: int = 0  # index into rows
-    interrupted: bool = False
-
-    @property
-    def best_row(self) -> dict:
-        return self.rows[self.best]
-
-
-def score(logs: dict, monitor: str) -> float:
-    """One number that grows as the monitored figure improves; equal accuracies are told apart by their loss.
-
-    Keras compares in float32, which is finest near 0; so an accuracy counts from 1 down, and what is compared here
-    is rounded as there.
+    The learning rate falls to 0.7 of itself after 2 epochs without improvement of `monitor`; training stops after
+    `patience`. With `ema_epochs`, what is validated and kept is the exponential moving average of the weights over so
+    many epochs. With `rates`, the learning rate of each epoch is given instead, every epoch is trained and the last
+    one is kept: for training on everything, with nothing held out to watch.
     """
-    if monitor.endswith("loss"):
-        return float(np.float32(-logs[monitor]))
-    loss = max(logs[monitor.replace("accuracy", "loss")], 0.0)
-    return float(np.float32(logs[monitor] - 1 - TIE * loss / (1 + loss)))
+
+    epochs: int
+    learning_rate: float = 1e-3
+    monitor: str = "val_accuracy"
+    ema_epochs: float = 0
+    patience: int = 10
+    class_weight: dict[int, float] | None = None
+    rates: tuple[float, ...] = ()
 
 
 def fit(
     model: keras.Model,
-    train: keras.utils.PyDataset,
-    val: keras.utils.PyDataset,
+    train: EpochBatches,
+    val: EpochBatches | None,
+    schedule: Schedule,
     *,
-    epochs: int,
     checkpoint: Path,
-    learning_rate: float = 1e-3,
-    monitor: str = "val_accuracy",
-    class_weight: dict[int, float] | None = None,
-    average: float = 0,
-    patience: int = 10,
+    state_file: Path,
     each_epoch: Callable[[list[dict]], None] = lambda rows: None,
     history: History | None = None,
+    first_epoch: int = 0,
 ) -> History:
-    """Train until `epochs` or no improvement, and leave the best epoch's weights in `model` and in `checkpoint`.
+    """Train by the schedule, and leave the best epoch's weights in `model` and in `checkpoint`.
 
-    Batches are (pixels, class index); the loss follows from the network's last layer. The learning rate falls to 0.7
-    of itself after 2 epochs without improvement of `monitor`; training stops after `patience`. `each_epoch` gets
-    all rows.
-    With `average`, what is validated and kept is the exponential moving average of the weights over so many epochs.
-    Given a `history`, its epochs count as done: their rows stay, and its best stays unless beaten.
+    Batches are (pixels, class index); the loss follows from the network's last layer. `each_epoch` gets all rows.
+    Given a `history`, its epochs count as done: its rows stay, and its best one stays unless beaten.
+    `first_epoch` is the number of the first epoch's batches. Where `state_file` exists, training goes on from there.
 
     Raises:
-        UsageError: If the monitor is unknown.
         OxError: If the loss is no longer a number.
+        Stopped: If the program was asked to stop before the first epoch was done.
+        UsageError: If the state is damaged.
     """
-    check_monitor(monitor)
-    average_over = round(average * len(train))
-    compile_for_classes(model, learning_rate, average_over=average_over)
+    average_over = round(schedule.ema_epochs * len(train))
+    compile_for_classes(model, schedule.learning_rate, average_over=average_over)
     history = history or History()
-    known_best = score(history.best_row, monitor) if history.rows else -math.inf
-    keeper = keras.callbacks.ModelCheckpoint(checkpoint, monitor="score", mode="max", save_best_only=True)
-    keeper.best = known_best
-    callbacks = [
-        *(
-            [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if average_over > 1 else []
-        ),  # before those that keep weights
-        _Score(monitor),
-        keras.callbacks.ReduceLROnPlateau(
-            monitor="score", mode="max", factor=RATE_FACTOR, patience=REDUCE_PATIENCE, min_delta=0, min_lr=1e-6
-        ),
-        keras.callbacks.EarlyStopping(monitor="score", mode="max", patience=patience, restore_best_weights=True),
-        keras.callbacks.TerminateOnNaN(),
-        keeper,
-        _Epochs(history, epochs + len(history.rows), each_epoch, monitor),
-    ]
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # TerminateOnNaN prints; stdout is for data
-            model.fit(
-                streamed(train),
-                validation_data=streamed(val),
-                epochs=epochs,
-                class_weight=class_weight,
-                callbacks=callbacks,
-                shuffle=False,  # the batches shuffle themselves, by seed and epoch
-                verbose=0,
-            )
-    except KeyboardInterrupt:
-        if not history.rows:
-            raise
-        history.interrupted = True
-    if not history.rows or not math.isfinite(history.rows[-1]["loss"]):
-        raise OxError(
-            f"the loss became {history.rows[-1]['loss'] if history.rows else 'nan'} in epoch {len(history.rows) or 1}: "
-            f"give a --learning-rate under {learning_rate:g}"
-        )
-    if checkpoint.exists():
+    done_before = len(history.rows)
+    known_best = score(history.best_row, schedule.monitor) if history.rows else -math.inf
+    kept = state.read(state_file)
+    if kept:
+        state.restore(model, kept)
+        history = kept.history
+        if history.best >= done_before and not checkpoint.exists():
+            raise UsageError(f"{checkpoint}, the best epoch's network, is gone, so the run can't go on: train again")
+        known_best = max(known_best, score(history.best_row, schedule.monitor))
+    trained = len(history.rows) - done_before
+    if not (kept and kept.finished):
+        keras_callbacks = _keras_callbacks(schedule, averaged=average_over > 1)
+        every = [
+            *keras_callbacks,
+            callbacks.BestCheckpoint(checkpoint, known_best),
+            callbacks.StopWhenAsked(),
+            callbacks.KeepHistory(history, schedule.epochs + done_before, each_epoch, schedule.monitor),
+            callbacks.KeepState(state_file, history, keras_callbacks, kept.counters if kept else {}),
+        ]
+        try:
+            # TerminateOnNaN prints; stdout is for data
+            with contextlib.redirect_stdout(sys.stderr), signals.deferred():
+                model.fit(
+                    stream(train, epoch=first_epoch + trained),
+                    validation_data=None if val is None else stream(val),
+                    epochs=schedule.epochs,
+                    initial_epoch=trained,
+                    class_weight=schedule.class_weight,
+                    callbacks=every,
+                    shuffle=False,  # the batches shuffle themselves, by seed and epoch
+                    verbose=0,
+                )
+        except KeyboardInterrupt:
+            if not history.rows:
+                raise
+            history.interrupted = True
+    _refuse_no_number(history, schedule)
+    trained = len(history.rows) - done_before
+    if trained < schedule.epochs and not history.interrupted:
+        history.stopped = f"{schedule.monitor} has not improved for {schedule.patience} epochs"
+    if schedule.rates and not history.interrupted:
+        history.best = len(history.rows) - 1
+    elif checkpoint.exists():
         model.load_weights(checkpoint)
     return history
-
-
-def streamed(batches: keras.utils.PyDataset):
-    """The same batches as a `tf.data.Dataset` that doesn't tune itself.
-
-    What Keras makes of a PyDataset does, and TensorFlow 2.21 then ends an epoch only when the tuner next wakes up:
-    10, 30, 70 ms ... 10.2, 20.5 s after it began, so that an epoch of 11 s takes 20.5.
-    """
-    import tensorflow as tf
-
-    def epoch():
-        batches.on_epoch_begin()
-        for index in range(len(batches)):
-            yield batches[index]
-        batches.on_epoch_end()
-
-    signature = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in map(np.asarray, batches[0]))
-    batches.on_epoch_end()  # that batch was none of an epoch
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    data = tf.data.Dataset.from_generator(epoch, output_signature=signature)
-    return data.apply(tf.data.experimental.assert_cardinality(len(batches))).prefetch(2).with_options(options)
-
-
-def check_monitor(monitor: str) -> None:
-    """Refuse a figure that no epoch has.
-
-    Raises:
-        UsageError: If the monitor is unknown.
-    """
-    if monitor not in MONITORS:
-        raise UsageError(f"--monitor {monitor!r} is unknown: give one of {', '.join(MONITORS)}")
 
 
 def compile_for_classes(model: keras.Model, learning_rate: float, *, average_over: int = 0) -> None:
@@ -167,60 +129,26 @@ def compile_for_classes(model: keras.Model, learning_rate: float, *, average_ove
     )
 
 
-class _Score(keras.callbacks.Callback):
-    """Adds `score` to the epoch's logs, for the callbacks after it to watch."""
-
-    def __init__(self, monitor: str):
-        super().__init__()
-        self.monitor = monitor
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        logs["score"] = score(logs, self.monitor)
-
-
-class _Epochs(keras.callbacks.Callback):
-    """Writes the history and shows the epochs: a bar each on a terminal, a plain line each elsewhere."""
-
-    def __init__(self, history: History, epochs: int, each_epoch: Callable, monitor: str):
-        super().__init__()
-        self.history, self.epochs, self.each_epoch, self.monitor = history, epochs, each_epoch, monitor
-        self.bar: EpochBar | None = None
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.start = time.monotonic()
-        # taken before ReduceLROnPlateau changes it: the rate this epoch was trained with
-        self.rate = float(self.model.optimizer.learning_rate.numpy())
-        if sys.stderr.isatty():
-            self.bar = EpochBar(f"epoch {len(self.history.rows) + 1}/{self.epochs}", self.params.get("steps"))
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if self.bar:
-            self.bar.update(batch + 1, f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}")
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        rows = self.history.rows
-        row = {"epoch": len(rows) + 1, **{name: float(logs[name]) for name in COLUMNS[1:5]}}
-        rows.append(row | {"learning_rate": self.rate, "seconds": round(time.monotonic() - self.start, 3)})
-        if score(rows[-1], self.monitor) > score(rows[self.history.best], self.monitor):
-            self.history.best = len(rows) - 1
-        self.each_epoch(rows)
-        self.close()
-        say(line(rows[-1], self.epochs))
-
-    def on_train_end(self, logs: dict | None = None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if self.bar:
-            self.bar.close()
-            self.bar = None
+def _keras_callbacks(schedule: Schedule, *, averaged: bool) -> list[keras.callbacks.Callback]:
+    """Keras' own callbacks; the one that swaps in the averaged weights comes before those that watch and keep them."""
+    swap = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if averaged else []
+    if schedule.rates:
+        rates = keras.callbacks.LearningRateScheduler(lambda epoch: schedule.rates[epoch])
+        return [*swap, callbacks.Score(schedule.monitor), rates, keras.callbacks.TerminateOnNaN()]
+    return [
+        *swap,
+        callbacks.Score(schedule.monitor),
+        keras.callbacks.ReduceLROnPlateau(
+            monitor="score", mode="max", factor=RATE_FACTOR, patience=REDUCE_PATIENCE, min_delta=0, min_lr=LEAST_RATE
+        ),
+        keras.callbacks.EarlyStopping(monitor="score", mode="max", patience=schedule.patience),
+        keras.callbacks.TerminateOnNaN(),
+    ]
 
 
-def line(row: dict, epochs: int) -> str:
-    """An epoch as one line of text."""
-    return (
-        f"epoch {row['epoch']:>{len(str(epochs))}}/{epochs}  "
-        f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  "
-        f"val_loss {row['val_loss']:.4f}  val_accuracy {row['val_accuracy']:.4f}  "
-        f"learning_rate {row['learning_rate']:.2g}  {row['seconds']:.1f} s"
-    )
+def _refuse_no_number(history: History, schedule: Schedule) -> None:
+    if not history.rows or not math.isfinite(history.rows[-1]["loss"]):
+        raise OxError(
+            f"the loss became {history.rows[-1]['loss'] if history.rows else 'nan'} in epoch {len(history.rows) or 1}: "
+            f"give a --learning-rate under {schedule.learning_rate:g}"
+        )

@@ -39,6 +39,11 @@ class Prepared:
         for images in splits.folds(self.images, k, self.seed, duplicates=duplicates, root=root):
             yield self._load(images, rule, on_demand)
 
+    def everything(self, rule: PixelRule, *, on_demand: bool = False) -> ImageDataset:
+        """The dataset with all but the test in train, for a last training with nothing held out."""
+        images = tuple(image if image.split == "test" else replace(image, split="train") for image in self.images)
+        return image_dataset.load(self.listing, images, rule, bad=self.audit.bad, on_demand=on_demand, without_val=True)
+
     def _load(self, images: tuple[LabelledImage, ...], rule: PixelRule, on_demand: bool) -> ImageDataset:
         return image_dataset.load(self.listing, images, rule, bad=self.audit.bad, on_demand=on_demand)
 

@@ -87,7 +87,7 @@ def engine_seconds() -> float:
     from ox_classifier.networks import engine, transfer
     from ox_classifier.networks.bases import vgg16
 
-    extract = engine.onnx_runtime(transfer.split(vgg16((SIDE, SIDE, 3), 2))[0]).see
+    extract = engine.onnx_runtime(transfer.split(vgg16((SIDE, SIDE, 3), 2))[0]).extract
     pixels = np.random.default_rng(0).random((IMAGES, SIDE, SIDE, 3), np.float32)
     extract(pixels[:BATCH])
     start = time.perf_counter()

@@ -1,0 +1,114 @@
+"""A run that was stopped goes on, and a finished one is done again: both from what its folder says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ox_classifier import __version__
+from ox_classifier.audit import audit
+from ox_classifier.console import say
+from ox_classifier.data import csv_listing, folders
+from ox_classifier.devices import Device
+from ox_classifier.errors import UsageError
+from ox_classifier.runs import Run
+from ox_classifier.training import job
+from ox_classifier.training.preparation import Prepared
+from ox_classifier.training.recipe import Recipe
+
+
+def resume(run: Run, *, device: str = "auto") -> Run:
+    """Go on with a stopped run from the end of its last epoch, to the same result as if it had never been stopped.
+
+    Raises:
+        UsageError: If the run is finished or only part of another, or its data have changed.
+    """
+    if run.state == "finished":
+        raise UsageError(f"run {run.name} is finished, nothing is left to resume: see it with ox report {run.name}")
+    if run.fold_of:
+        raise UsageError(f"run {run.name} is one fold of {run.fold_of}: give ox train --resume {run.fold_of}")
+    recipe = Recipe.from_config(run.settings)
+    say(f"ox {__version__}: going on with {run.name}")
+    prepared = prepared_again(run, recipe)
+    chosen = job.ready(recipe, prepared, device)
+    for difference in differences(run, chosen):
+        say(f"warning: {difference}, so the result may differ in its last digits")
+    if recipe.folds is not None:
+        from ox_classifier.training import cross_validation
+
+        return cross_validation.go_on(recipe, prepared, chosen, run)
+    from ox_classifier.training.train import train
+
+    dataset = prepared.dataset(recipe.rule, on_demand=recipe.frozen)
+    return train(recipe, dataset, chosen, source=run.data_source, resumed=run)
+
+
+def repeat(run: Run, *, name: str | None = None, device: str = "auto") -> tuple[Run, list[str]]:
+    """Train a finished run's recipe on its split once more; gives the new run and what differs, nothing if identical.
+
+    Raises:
+        UsageError: If the run isn't finished or some of its images are gone.
+    """
+    if run.state != "finished":
+        raise UsageError(f"run {run.name} is not finished: go on with it by ox train --resume {run.name}")
+    recipe = Recipe.from_config(run.settings)
+    say(f"ox {__version__}: doing {run.name} once more")
+    prepared = prepared_again(run, recipe)
+    chosen = job.ready(recipe, prepared, device)
+    if recipe.folds is not None:
+        from ox_classifier.training import cross_validation
+
+        again = cross_validation.run(recipe, prepared, chosen, source=run.data_source, name=name)
+    else:
+        from ox_classifier.training.train import train
+
+        dataset = prepared.dataset(recipe.rule, on_demand=recipe.frozen)
+        again = train(recipe, dataset, chosen, source=run.data_source, name=name)
+    if again.weights_digest == run.weights_digest:
+        return again, []
+    causes = list(differences(run, chosen))
+    if again.fingerprint != run.fingerprint:
+        causes.append("the images have changed")
+    return again, causes or ["the weights differ, though versions, data, device and processor are the same"]
+
+
+def prepared_again(run: Run, recipe: Recipe) -> Prepared:
+    """The images of a run with the sides that its split.csv gives them; files that came since are left out.
+
+    Raises:
+        UsageError: If the folder or some of the files are gone.
+    """
+    if not run.data_source.exists():
+        raise UsageError(f"{run.data_source}, the data of run {run.name}, is gone: put it back or train a new run")
+    listing = folders.find(run.data_source)
+    if recipe.group:
+        listing = csv_listing.with_groups(listing, recipe.group)
+    sides = run.splits()
+    images = tuple(
+        replace(image, split=sides[name]) for image in listing.images if (name := listing.name(image.path)) in sides
+    )
+    if len(images) < len(sides):
+        there = {listing.name(image.path) for image in images}
+        gone = [name for name in sides if name not in there]
+        raise UsageError(
+            f"{len(gone)} images of run {run.name} are gone from {listing.root}, such as {gone[0]}: put them back or "
+            "train a new run"
+        )
+    came = len(listing.images) - len(images)
+    notes = (f"{came} files came since run {run.name} began, or couldn't be read then: left out",) if came else ()
+    listing = replace(listing, images=images, notes=notes)
+    return Prepared(listing, audit.quick_check(listing), images, recipe.seed)
+
+
+def differences(run: Run, device: Device) -> Iterator[str]:
+    """What is not as it was when the run was trained, and can change the last digits of its weights."""
+    from ox_classifier.training.train import processor, versions
+
+    now = versions()
+    changed = [f"{name} {old} then, {now.get(name)} now" for name, old in run.versions.items() if now.get(name) != old]
+    if changed:
+        yield f"versions differ ({'; '.join(changed)})"
+    if run.device_kind != device.kind:
+        yield f"the device was a {run.device_kind.upper()} then, a {device.kind.upper()} now"
+    if run.processor not in ("", processor()):
+        yield f"the processor was {run.processor} then, {processor()} now"

@@ -1,0 +1,198 @@
+"""The two ways to train: a network from scratch on pixels, or a new head on the features of a frozen base."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import keras
+import numpy as np
+
+from ox_classifier.augmentation.batches import Batches
+from ox_classifier.augmentation.generator import ImageDataGenerator
+from ox_classifier.classifier import Classifier
+from ox_classifier.console import say
+from ox_classifier.data import class_weights
+from ox_classifier.data.image_dataset import ImageDataset
+from ox_classifier.networks import builders, transfer
+from ox_classifier.training import state
+from ox_classifier.training.fit import Schedule, fit
+from ox_classifier.training.history import History, score
+from ox_classifier.training.recipe import Recipe
+
+FINE_TUNE_EPOCHS = 5
+FINE_TUNE_BATCH = 32  # a whole base in training takes some 100 MB an image
+FINE_TUNE_RATE = 0.1  # of the head's learning rate
+FIRST_HEAD_EPOCH = 1  # of the features' batches; earlier versions began there, and the order follows from it
+ANSWER_BATCH = 64
+
+EachEpoch = Callable[[list[dict]], None]
+
+
+class Task(Protocol):
+    """A network of a recipe and how it learns from a dataset. To construct one builds the network, nothing more."""
+
+    model: keras.Model
+    details: dict  # what run.json says beside the recipe
+    parity_images: int
+
+    def prepare(self) -> None:
+        """Whatever takes long before the first epoch."""
+
+    def fit(self, folder: Path, each_epoch: EachEpoch) -> History:
+        """Train, keeping the best network and the state in `folder`, and leave the best epoch in `model`."""
+
+    def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
+        """What the trained network answers to a split's images, shape (n, classes)."""
+
+
+def task_of(recipe: Recipe, dataset: ImageDataset, rates: tuple[float, ...] = ()) -> Task:
+    """The task of a recipe; `rates` as in `Schedule`."""
+    schedule = Schedule(
+        epochs=len(rates) or recipe.epochs,
+        learning_rate=recipe.learning_rate,
+        monitor=recipe.monitor.removeprefix("val_") if rates else recipe.monitor,
+        ema_epochs=recipe.ema_epochs,
+        patience=recipe.patience,
+        class_weight=weights_of_classes(recipe, dataset),
+        rates=rates,
+    )
+    return (HeadOnFrozenBase if recipe.frozen else FromScratch)(recipe, dataset, schedule)
+
+
+def weights_of_classes(recipe: Recipe, dataset: ImageDataset) -> dict[int, float] | None:
+    """What each class index weighs in the loss; None: all the same."""
+    return class_weights.class_weights(dataset.labels("train").tolist()) if recipe.balance else None
+
+
+class FromScratch:
+    """A network whose weights all start at random."""
+
+    parity_images = 64
+
+    def __init__(self, recipe: Recipe, dataset: ImageDataset, schedule: Schedule):
+        self.recipe, self.dataset, self.schedule = recipe, dataset, schedule
+        build = builders.BUILDERS[recipe.arch]
+        self.model = build(recipe.rule.shape, len(dataset.classes), dropout=recipe.dropout)
+        self.details: dict = {}
+
+    def prepare(self) -> None:
+        pass
+
+    def fit(self, folder: Path, each_epoch: EachEpoch) -> History:
+        return fit(
+            self.model,
+            *pixel_batches(self.recipe, self.dataset, self.recipe.batch_size),
+            self.schedule,
+            checkpoint=folder / "model.keras",
+            state_file=folder / f"training{state.SUFFIX}",
+            each_epoch=each_epoch,
+        )
+
+    def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
+        return answers(classifier, self.dataset.images(split))
+
+
+class HeadOnFrozenBase:
+    """A head on a frozen base, whose features are computed once; then, if asked, the base's last convolutions."""
+
+    parity_images = 4  # the base itself was compared when its engine was chosen
+
+    def __init__(self, recipe: Recipe, dataset: ImageDataset, schedule: Schedule):
+        self.recipe, self.dataset, self.schedule = recipe, dataset, schedule
+        splits = [split for split in ("train", "val", "test") if len(dataset.labels(split))]
+        self.features = transfer.FrozenBase(
+            recipe.arch,
+            {split: dataset.images(split) for split in splits},
+            {split: dataset.labels(split) for split in splits},
+            len(dataset.classes),
+            augmenter=augmenter(recipe) if recipe.augmentation else None,
+            views=recipe.views,
+            dropout=recipe.dropout,
+            weights=recipe.weights,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+        )
+        self.model = self.features.model
+        self.details = {"weights_origin": self.features.origin.as_dict()}
+
+    def prepare(self) -> None:
+        self.details["views_computed"] = self.features.compute()
+
+    def fit(self, folder: Path, each_epoch: EachEpoch) -> History:
+        history = fit(
+            self.features.head,
+            self.features.train,
+            self.features.val,
+            self.schedule,
+            checkpoint=folder / ".head.keras",
+            state_file=folder / f"head{state.SUFFIX}",
+            each_epoch=each_epoch,
+            first_epoch=FIRST_HEAD_EPOCH,
+        )
+        if self.recipe.fine_tune and not history.interrupted:
+            history = self._fine_tune(folder, each_epoch, history)
+        return history
+
+    def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
+        """From the features, unless the base has changed since they were computed."""
+        if self.recipe.fine_tune:
+            return answers(classifier, self.dataset.images(split))
+        answer = self.features.probabilities(split)
+        return np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer
+
+    def _fine_tune(self, folder: Path, each_epoch: EachEpoch, head: History) -> History:
+        """Train the last convolutions, too, and keep the result only if it beats the head alone."""
+        monitor, count = self.schedule.monitor, self.recipe.fine_tune
+        before, first = score(head.best_row, monitor), len(head.rows) + 1
+        released = transfer.release(self.model, count)
+        old = self.model.get_weights()
+        size = min(self.recipe.batch_size, FINE_TUNE_BATCH)
+        history = fit(
+            self.model,
+            *pixel_batches(self.recipe, self.dataset, size),
+            replace(
+                self.schedule,
+                epochs=FINE_TUNE_EPOCHS,
+                learning_rate=self.schedule.learning_rate * FINE_TUNE_RATE,
+                ema_epochs=min(self.schedule.ema_epochs, 1),  # few epochs, few to average over
+                rates=tuple(rate * FINE_TUNE_RATE for rate in self.schedule.rates[-1:] * FINE_TUNE_EPOCHS),
+            ),
+            checkpoint=folder / ".fine-tuned.keras",
+            state_file=folder / f"fine-tuning{state.SUFFIX}",
+            each_epoch=each_epoch,
+            history=head,
+        )
+        history.fine_tuned_from = first
+        better = bool(self.schedule.rates) or score(history.best_row, monitor) > before
+        if not better:
+            self.model.set_weights(old)
+            for layer in released:
+                layer.trainable = False
+        told = "improved the network" if better else "did not help: undone"
+        say(f"fine-tuning the last {count} convolutions {told}")
+        return history
+
+
+def augmenter(recipe: Recipe) -> ImageDataGenerator:
+    """What turns training images into pixels in [0, 1], each time anew."""
+    return ImageDataGenerator(rescale=1 / 255, **recipe.augmentation)
+
+
+def pixel_batches(recipe: Recipe, dataset: ImageDataset, size: int) -> tuple[Batches, Batches | None]:
+    """Augmented training pixels and plain validation pixels, if there are any."""
+    pixels = np.asarray(dataset.images("train"))
+    train = augmenter(recipe).flow(pixels, dataset.labels("train"), batch_size=size, seed=recipe.seed)
+    if not len(dataset.labels("val")):
+        return train, None
+    plain = ImageDataGenerator(rescale=1 / 255)
+    pixels = np.asarray(dataset.images("val"))
+    return train, plain.flow(pixels, dataset.labels("val"), batch_size=size, shuffle=False)
+
+
+def answers(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
+    """What the exported network answers to uint8 images, shape (n, classes)."""
+    parts = [classifier.probabilities(pixels[i : i + ANSWER_BATCH]) for i in range(0, len(pixels), ANSWER_BATCH)]
+    return np.concatenate(parts)

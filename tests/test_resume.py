@@ -1,0 +1,163 @@
+"""A stopped run goes on to the bits of one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from ox_classifier import runs
+from ox_classifier.architectures import ARCHITECTURES
+from ox_classifier.cli import app
+from ox_classifier.errors import UsageError
+from ox_classifier.networks import bases
+from ox_classifier.training import callbacks, job, resumption, state
+from ox_classifier.training.recipe import Recipe
+from tests import tiny_base
+from tests.conftest import draw_folder
+
+pytestmark = pytest.mark.tensorflow
+LENET = {"image_size": 22, "epochs": 5, "batch_size": 8, "ema_epochs": 1, "learning_rate": 0.01}
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of ours catches it."""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw_folder(tmp_path / "marks", {"train": 12, "val": 6, "test": 4})
+    tiny_base.install(monkeypatch)
+    monkeypatch.setenv("OX_CACHE", str(tmp_path / "cache"))
+    network = ARCHITECTURES["vgg16"]
+    settings = network.settings | {"image_size": 32, "weights": "none", "epochs": 6, "batch_size": 8, "views": 2}
+    monkeypatch.setitem(ARCHITECTURES, "tiny", replace(network, settings=settings, smallest=8))
+    monkeypatch.setitem(bases.BUILDERS, "tiny", lambda *args, **options: bases.build("tiny", *args, **options)[0])
+    return tmp_path
+
+
+def ox(line: str):
+    return CliRunner().invoke(app, line.split())
+
+
+def what_came_out(run):
+    """Everything that two equal trainings share."""
+    rows = [{key: value for key, value in row.items() if key != "seconds"} for row in run.history()]
+    return rows, run.best_epoch, run.weights_digest, run.results
+
+
+class KillAt:
+    """Kills at the chosen ends of epochs, before or after the state of the epoch is written."""
+
+    def __init__(self, monkeypatch, ends):
+        self.ends, self.count, self.write = dict(ends), 0, state.write
+        monkeypatch.setattr(callbacks.state, "write", self)
+
+    def __call__(self, *args, **options):
+        self.count += 1
+        when = self.ends.pop(self.count, None)
+        if when == "before":
+            raise Killed
+        self.write(*args, **options)
+        if when == "after":
+            raise Killed
+
+
+@pytest.mark.parametrize(
+    ("arch", "asked", "ends"),
+    [
+        ("lenet", LENET, {1: "before", 3: "after", 4: "before"}),
+        ("cnn-dense", {"epochs": 4, "batch_size": 8, "monitor": "loss"}, {2: "after"}),
+        ("tiny", {"learning_rate": 0.01}, {1: "after", 3: "before", 5: "after"}),
+        ("tiny", {"learning_rate": 0.01, "epochs": 3, "fine_tune": 1}, {2: "after", 4: "after", 6: "before"}),
+        ("cnn", {"epochs": 2, "batch_size": 8, "folds": 3}, {1: "after", 3: "before", 6: "after", 8: "after"}),
+    ],
+    ids=["lenet", "cnn-dense", "head", "fine-tuning", "folds"],
+)
+def test_killed_and_resumed_is_as_if_left_alone(here, monkeypatch, arch, asked, ends):
+    recipe = Recipe.of(arch, asked)
+    alone = job.start(recipe, here / "marks", name="alone")
+    kills = KillAt(monkeypatch, ends)
+    with pytest.raises(Killed):
+        job.start(recipe, here / "marks", name="killed")
+    name = "killed-cv" if "folds" in asked else "killed"
+    for _ in range(len(ends) - 1):
+        with pytest.raises(Killed):
+            resumption.resume(runs.find(name))
+    assert runs.find(name).state != "finished" and not kills.ends
+    resumed = resumption.resume(runs.find(name))
+    assert what_came_out(resumed) == what_came_out(alone)
+    assert resumed.state == "finished" and not list(resumed.path.glob("*.state.npz"))
+    assert not [path for path in resumed.path.iterdir() if path.name.startswith(".")]
+
+
+def test_what_can_not_go_on_says_why(here, monkeypatch):
+    recipe = Recipe.of("lenet", LENET | {"epochs": 2})
+    done = job.start(recipe, here / "marks", name="done")
+    assert ox("train --resume done").exit_code == 2
+    assert "nothing is left to resume" in ox("train --resume done").stderr
+    assert "nothing is left to resume" in ox("train --resume latest").stderr
+    KillAt(monkeypatch, {1: "after"})
+    with pytest.raises(Killed):
+        job.start(recipe, here / "marks", name="stopped")
+    both = ox("train --resume stopped --epochs 9")
+    assert both.exit_code == 2 and "takes every setting from the run, but --epochs was given" in both.stderr
+    file = here / "runs" / "stopped" / f"training{state.SUFFIX}"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UsageError, match="is damaged"):
+        resumption.resume(runs.find("stopped"))
+    file.write_bytes(whole)
+    image = here / "marks" / "train" / "o" / "000.png"
+    original = image.read_bytes()
+    image.write_bytes((here / "marks" / "train" / "o" / "001.png").read_bytes())
+    with pytest.raises(UsageError, match="have changed since run stopped began"):
+        resumption.resume(runs.find("stopped"))
+    image.unlink()
+    with pytest.raises(UsageError, match=r"1 images of run stopped are gone .* such as train/o/000.png"):
+        resumption.resume(runs.find("stopped"))
+    image.write_bytes(original)
+    resumed = ox("train --resume latest")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert what_came_out(runs.find("stopped")) == what_came_out(done)
+
+
+def test_repeat_is_identical_and_says_what_differs_if_not(here):
+    job.start(Recipe.of("lenet", LENET | {"epochs": 2}), here / "marks", name="first")
+    again = ox("train --repeat first --name again")
+    assert again.exit_code == 0 and "identical to first, to the last bit" in again.stderr
+    config = here / "runs" / "first" / "run.json"
+    values = json.loads(config.read_text())
+    values["weights_digest"] = "0" * 32
+    values["versions"]["keras"] = "3.0.0"
+    config.write_text(json.dumps(values))
+    other = ox("train --repeat first --name other")
+    assert other.exit_code == 3 and "versions differ (keras 3.0.0 then" in other.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_the_middle_of_an_epoch(here, number, code):
+    options = "--arch cnn --epochs 4 --batch-size 1 --no-augment"
+    command = [sys.executable, "-m", "ox_classifier", "train", "--data", "marks", "--name", "run", *options.split()]
+    with subprocess.Popen(command, cwd=here, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("epoch 2/4"):
+                break
+        time.sleep(0.02)
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert process.returncode == code, rest
+    assert "Traceback" not in rest
+    if number != signal.SIGKILL:
+        assert "go on with: ox train --resume run" in rest
+        assert runs.find("run").interrupted and ox("predict marks/test --run run").exit_code == 0
+    assert ox("train --resume latest").exit_code == 0
+    alone = job.start(Recipe.from_config(runs.find("run").settings), here / "marks", name="alone")
+    assert what_came_out(alone) == what_came_out(runs.find("run"))
