@@ -42,7 +42,7 @@ class Classifier:
         if not run.onnx_file.is_file():
             raise UsageError(f"run {run.path} has no model.onnx: its training did not finish; train again")
         self.classes = run.classes
-        self.rule = PixelRule(**run.config["pixels"])
+        self.rule = run.rule
         if self.rule.resize != PixelRule(1, 1).resize:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")
         self.session = open_session(run.onnx_file)

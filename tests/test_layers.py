@@ -11,14 +11,18 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ox_classifier"
 # each room and the rooms of our own it may look into (its own is always allowed); every module belongs to one of them
-GROUND = {"architectures", "caches", "console", "errors", "files", "intervals", "pixels"}
+GROUND = {"architectures", "caches", "console", "errors", "files", "intervals", "limits", "pixels"}
 ALLOWED = {
     **{light: set() for light in GROUND},
     "devices": {"errors"},
+    "limits": {"errors"},
     "data": GROUND,
     "synthetic": GROUND,
     "networks": GROUND,
-    "runs": GROUND,
+    "run_schema": GROUND,
+    "run_files": GROUND | {"run_schema"},
+    "run_folder": GROUND | {"run_files"},
+    "runs": GROUND | {"run_folder", "run_schema"},
     "audit": GROUND | {"data"},
     "augmentation": GROUND | {"data"},
     "importers": GROUND | {"data"},

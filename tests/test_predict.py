@@ -40,7 +40,7 @@ def run(tmp_path, monkeypatch):
         constants,
     )
     made = runs.create("lenet")
-    made.update(classes=["o", "x"], pixels=PixelRule(8, 8).as_dict())
+    made.update(classes=["o", "x"], pixels=PixelRule(8, 8).as_dict(), state="finished")
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), made.onnx_file)
     return made
 
