@@ -2,95 +2,159 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias, overload
 
 import numpy as np
-import onnxruntime
+from PIL import Image
 
+from ox_classifier import runs
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
 from ox_classifier.runs import Run
+from ox_classifier.session import Session
 
 BATCH = 32
+Source: TypeAlias = str | os.PathLike | bytes | Image.Image | np.ndarray
 
 
-class Prediction(NamedTuple):
-    """One image's answer: `probabilities` sum to 1 and stand in the order of the run's classes.
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """One image's answer.
 
-    For a file that could not be read, `probabilities` is None and `error` says why.
+    `probabilities` (float32) sum to 1 and stand in the order of `classes`; `path` is None for what was no file. Of an
+    image that could not be read, `error` says why, and all else is None. It unpacks as path, probabilities, error.
     """
 
-    path: Path
+    path: Path | None
     probabilities: np.ndarray | None
     error: ImageError | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str | None:
+        """The name of the likeliest class."""
+        return None if self.probabilities is None else self.classes[int(self.probabilities.argmax())]
+
+    @property
+    def probability(self) -> float | None:
+        """How likely the network holds `label` to be, in [0, 1]."""
+        return None if self.probabilities is None else float(self.probabilities.max())
+
+    @property
+    def by_class(self) -> dict[str, float]:
+        """The probability of each class by its name; empty if the image could not be read."""
+        values = () if self.probabilities is None else self.probabilities.tolist()
+        return dict(zip(self.classes, values, strict=False))
+
+    def __iter__(self) -> Iterator:
+        return iter((self.path, self.probabilities, self.error))
+
+    def __repr__(self) -> str:
+        said = f"error={str(self.error)!r}" if self.error else f"{self.label!r}, {self.probability:.4f}"
+        return f"Prediction({said}{f', path={str(self.path)!r}' if self.path else ''})"
 
 
 class Classifier:
-    """A trained run, ready to answer.
+    """A trained run, ready to answer. No TensorFlow is loaded.
+
+    >>> from ox_classifier import Classifier
+    >>> classifier = Classifier.load("lenet-1")
+    >>> classifier.predict("photo.jpg").label
+    'o'
 
     Raises:
         UsageError: If the run has no usable model.onnx.
     """
 
     def __init__(self, run: Run):
-        if not run.onnx_file.is_file():
-            raise UsageError(f"run {run.path} has no model.onnx: its training did not finish; train again")
-        self.classes = run.classes
-        self.rule = PixelRule(**run.config["pixels"])
+        self.classes, self.rule = run.classes, run.rule
         if self.rule.resize != PixelRule(1, 1).resize:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")
-        self.session = open_session(run.onnx_file)
-        self.input = self.session.get_inputs()[0].name
+        try:
+            self.session = Session(run.onnx_file, self.rule.shape, len(self.classes))
+        except FileNotFoundError:
+            raise UsageError(f"run {run.path} has no model.onnx: its training did not finish; train again") from None
+
+    @classmethod
+    def load(cls, run: str | os.PathLike | Run | None = None) -> Classifier:
+        """The classifier of a run: its name, its path or a `Run`; without one, of the run whose training ended last.
+
+        Raises:
+            UsageError: If there is no such run or it has no usable model.onnx.
+        """
+        return cls(run if isinstance(run, Run) else runs.find(run if run is None else Path(run)))
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Class probabilities, float32 of shape (n, classes), of uint8 images of the run's shape (n, h, w, c)."""
-        (answer,) = self.session.run(None, {self.input: images.as_float(pixels)})
-        return np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer
+        """Class probabilities, float32 of shape (n, classes), of uint8 images of the run's shape (n, h, w, c).
 
-    def predict(self, paths: Iterable[Path | str]) -> Iterator[Prediction]:
-        """Answer for each file, in the order given, holding no more than a few batches in memory."""
-        paths = (Path(path) for path in paths)
+        Raises:
+            UsageError: If the network's answers are no probabilities.
+        """
+        return self.session.answer(images.as_float(pixels))
+
+    @overload
+    def predict(self, source: Source) -> Prediction: ...
+
+    @overload
+    def predict(self, source: Iterable[Source]) -> Iterator[Prediction]: ...
+
+    def predict(self, source: Source | Iterable[Source]) -> Prediction | Iterator[Prediction]:
+        """Answer for one image, or for many.
+
+        An image is a path, the bytes of an image file, a PIL image, or a uint8 array of shape (h, w) or (h, w, c) with
+        1 (grey), 3 (RGB) or 4 (RGB and alpha) channels, of any size. One gives a `Prediction`; many (a list, an
+        iterator, an array of shape (n, h, w, c)) give an iterator of them in the same order, which holds no more than
+        a few batches in memory.
+
+        Raises:
+            ImageError: If the one image can't be read; among many, its `Prediction` says so in `error`.
+            UsageError: If it is nothing of these.
+        """
+        if isinstance(source, Source) and not (isinstance(source, np.ndarray) and source.ndim == 4):
+            (answer,) = self._predict(iter((source,)))
+            if answer.error:
+                raise answer.error
+            return answer
+        if not isinstance(source, Iterable):
+            raise UsageError(images.no_image(source))
+        return self._predict(iter(source))
+
+    def _predict(self, sources: Iterator[Source]) -> Iterator[Prediction]:
         with ThreadPoolExecutor(2) as pool:
-            waiting = self._start(pool, paths)
+            waiting = self._start(pool, sources)
             while waiting:
-                batch, waiting = waiting, self._start(pool, paths)  # the next batch decodes while this one is answered
+                batch, waiting = (
+                    waiting,
+                    self._start(pool, sources),
+                )  # the next batch decodes while this one is answered
                 yield from self._answer([(path, decoding.result()) for path, decoding in batch])
 
-    def _start(self, pool: ThreadPoolExecutor, paths: Iterator[Path]) -> list:
-        return [(path, pool.submit(self._decode, path)) for path in islice(paths, BATCH)]
+    def _start(self, pool: ThreadPoolExecutor, sources: Iterator[Source]) -> list:
+        batch = []
+        for source in islice(sources, BATCH):
+            path = Path(source) if isinstance(source, str | os.PathLike) else None
+            batch.append((path, pool.submit(self._decode, source if path is None else path)))
+        return batch
 
-    def _decode(self, path: Path) -> np.ndarray | ImageError:
+    def _decode(self, source: Path | bytes | Image.Image | np.ndarray) -> np.ndarray | ImageError:
         try:
-            return images.read(path, self.rule)
+            return images.read(source, self.rule)
         except ImageError as error:
             return error
 
-    def _answer(self, batch: list[tuple[Path, np.ndarray | ImageError]]) -> Iterator[Prediction]:
+    def _answer(self, batch: list[tuple[Path | None, np.ndarray | ImageError]]) -> Iterator[Prediction]:
         good = [decoded for _, decoded in batch if not isinstance(decoded, ImageError)]
         answers = iter(self.probabilities(np.stack(good)) if good else ())
         for path, decoded in batch:
             if isinstance(decoded, ImageError):
-                yield Prediction(path, None, decoded)
+                yield Prediction(path, None, decoded, self.classes)
             else:
-                yield Prediction(path, next(answers))
-
-
-def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """Load an ONNX file for the CPU.
-
-    Raises:
-        UsageError: If the file is damaged.
-    """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own exception classes derive from Exception directly
-        reason = str(error).splitlines()[0]
-        raise UsageError(f"{path} can't be loaded ({reason}): the run is damaged; train again") from None
+                yield Prediction(path, next(answers), None, self.classes)

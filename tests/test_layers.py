@@ -11,18 +11,24 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "ox_classifier"
 # each room and the rooms of our own it may look into (its own is always allowed); every module belongs to one of them
-GROUND = {"architectures", "caches", "console", "errors", "files", "intervals", "pixels", "signals"}
+GROUND = {"architectures", "caches", "console", "errors", "files", "intervals", "limits", "pixels", "signals"}
 ALLOWED = {
     **{light: set() for light in GROUND},
     "devices": {"errors"},
+    "limits": {"errors"},
     "data": GROUND,
     "synthetic": GROUND,
     "networks": GROUND,
-    "runs": GROUND,
+    "run_schema": GROUND,
+    "run_files": GROUND | {"run_schema"},
+    "run_folder": GROUND | {"run_files"},
+    "runs": GROUND | {"run_folder", "run_schema"},
     "audit": GROUND | {"data"},
     "augmentation": GROUND | {"data"},
     "importers": GROUND | {"data"},
-    "classifier": GROUND | {"data", "runs"},
+    "onnx_file": GROUND,
+    "session": GROUND | {"onnx_file"},
+    "classifier": GROUND | {"data", "runs", "session"},
     "training": GROUND | {"augmentation", "audit", "classifier", "data", "devices", "networks", "runs"},
     "report": GROUND | {"classifier", "data", "runs"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},

@@ -9,40 +9,20 @@ import subprocess
 import sys
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from PIL import Image
 from typer.testing import CliRunner
 
-from ox_classifier import runs
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
-from ox_classifier.pixels import PixelRule
+from tests import hand_made
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run whose network answers with the mean red as the probability of "x"."""
     monkeypatch.chdir(tmp_path)
-    shape = ["n", 8, 8, 3]
-    nodes = [
-        helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=0),
-        helper.make_node("Slice", ["mean", "zero", "one", "one"], ["red"]),
-    ]
-    values = {"axes": [1, 2], "zero": [0], "one": [1]}
-    constants = [helper.make_tensor(n, TensorProto.INT64, [len(v)], v) for n, v in values.items()]
-    graph = helper.make_graph(
-        nodes,
-        "red",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("red", TensorProto.FLOAT, ["n", 1])],
-        constants,
-    )
-    made = runs.create("lenet")
-    made.update(classes=["o", "x"], pixels=PixelRule(8, 8).as_dict())
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), made.onnx_file)
-    return made
+    return hand_made.run()
 
 
 def red(path, value):

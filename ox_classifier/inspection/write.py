@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from ox_classifier.console import say, track
 from ox_classifier.data.images import as_float, read
-from ox_classifier.files import write_text
+from ox_classifier.errors import UsageError
+from ox_classifier.files import replacing, write_text
 from ox_classifier.inspection import figures, gradcam, layers
 from ox_classifier.inspection.page import Chapter, Picture, Section, html
 from ox_classifier.networks import bases, builders, saved
-from ox_classifier.pixels import PixelRule
 from ox_classifier.runs import Run
 
 if TYPE_CHECKING:
@@ -38,11 +38,10 @@ def write(run: Run, images: Sequence[Path] = ()) -> tuple[Path, list[layers.Laye
     Raises:
         UsageError: If the run has no saved network, or an image can't be read.
     """
-    rule = PixelRule(**run.config["pixels"])
+    rule = run.rule
     pixels = [as_float(read(path, rule)) for path in images]  # before the slow part: a wrong path is told at once
     model = saved.load(run.keras_file)
-    folder = run.path / "inspect"
-    folder.mkdir(exist_ok=True)
+    folder = run.folder("inspect")
     rows = layers.layer_table(model)
     write_text(folder / "layers.txt", layers.layer_text(rows) + "\n")
     chapters = [_layers(model, rows, folder), _kernels(run, model, folder)]
@@ -61,13 +60,13 @@ def write(run: Run, images: Sequence[Path] = ()) -> tuple[Path, list[layers.Laye
 
 def untrained(run: Run) -> keras.Model:
     """The run's network as it was before the first step, made again from the seed and settings in run.json."""
-    config = run.config
-    rule = PixelRule(**config["pixels"])
-    settings = {} if config.get("dropout") is None else {"dropout": config["dropout"]}
-    if run.arch in bases.BUILDERS and config.get("weights"):
-        settings["weights"] = config["weights"]
-    build = (builders.BUILDERS | bases.BUILDERS)[run.arch]
-    return layers.untrained(lambda: build(rule.shape, len(run.classes), **settings), config["seed"])
+    settings = {} if run.dropout is None else {"dropout": run.dropout}
+    if run.arch in bases.BUILDERS and run.weights:
+        settings["weights"] = run.weights
+    build = (builders.BUILDERS | bases.BUILDERS).get(run.arch)
+    if build is None:
+        raise UsageError(f"run {run.path} has the network {run.arch!r}, which this ox lacks: use the ox that made it")
+    return layers.untrained(lambda: build(run.rule.shape, len(run.classes), **settings), run.seed)
 
 
 def _layers(model: keras.Model, rows: list[layers.LayerRow], folder: Path) -> Chapter:
@@ -81,7 +80,8 @@ def _layers(model: keras.Model, rows: list[layers.LayerRow], folder: Path) -> Ch
     import keras
 
     drawn = folder / "diagram.png"
-    keras.utils.plot_model(model, drawn, show_shapes=True, show_layer_names=True, dpi=80)
+    with replacing(drawn) as beside:
+        keras.utils.plot_model(model, beside, show_shapes=True, show_layer_names=True, dpi=80)
     pictures = [Picture(drawn, "diagram of the layers with their shapes", "drawn")]
     tall = len(rows) > TALL
     return Chapter(
@@ -91,7 +91,7 @@ def _layers(model: keras.Model, rows: list[layers.LayerRow], folder: Path) -> Ch
 
 def _kernels(run: Run, model: keras.Model, folder: Path) -> Chapter:
     # A frozen convolution is what it was: nothing to make again, and no ImageNet weights to look for.
-    kept = layers.convolutions_frozen(model) and not run.config.get("fine_tune")
+    kept = layers.convolutions_frozen(model) and not run.fine_tune
     before = model if kept else untrained(run)
     told = "The base is frozen: training left its weights as they came." if kept else MADE_AGAIN
     sections = []
@@ -146,5 +146,6 @@ def _explained(found: gradcam.GradCam) -> str:
 
 
 def _save(figure: Figure, path: Path, text: str, kind: str = "") -> Picture:
-    figure.savefig(path)
+    with replacing(path) as beside:
+        figure.savefig(beside)
     return Picture(path, text, kind)

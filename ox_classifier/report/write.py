@@ -13,7 +13,7 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.console import say, track
 from ox_classifier.data import images
 from ox_classifier.errors import UsageError
-from ox_classifier.files import write_text
+from ox_classifier.files import replacing, write_text
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.report import figures, metrics
 from ox_classifier.report.figures import Mistake
@@ -31,8 +31,7 @@ def write(run: Run, splits: Sequence[str] = ("val", "test")) -> tuple[Path, dict
         UsageError: If the run has none of the splits or their images are gone.
     """
     found = predictions(run, splits)
-    folder = run.path / "report"
-    folder.mkdir(exist_ok=True)
+    folder = run.folder("report")
     results = {}
     for split in splits:
         rows = found.of(split)
@@ -61,7 +60,7 @@ def predictions(run: Run, splits: Sequence[str]) -> Predictions:
     used = sorted((row for row in run.read_table("split.csv") if row["split"] in splits), key=lambda row: row["path"])
     if not used:
         raise UsageError(f"run {run.name} has no images in {', '.join(splits)}: give another --split")
-    answers = Classifier(run).predict(source(run, row["path"]) for row in used)
+    answers = Classifier(run).predict(run.source(row["path"]) for row in used)
     rows, truth, probabilities, lost = [], [], [], []
     for row, answer in track(zip(used, answers, strict=True), label="predicting", total=len(used)):
         if answer.error:
@@ -78,15 +77,10 @@ def predictions(run: Run, splits: Sequence[str]) -> Predictions:
     return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities))
 
 
-def source(run: Run, name: str) -> Path:
-    """Where an image of split.csv lies."""
-    return Path(run.config["data"]["root"]) / name
-
-
 def _mistakes(run: Run, worst: Predictions) -> list[Mistake]:
     wrong = worst.take(range(min(MOST_MISTAKES, len(worst.paths))))
     return [
-        Mistake(_thumbnail(source(run, path)), path, run.classes[truth], run.classes[predicted], float(row[predicted]))
+        Mistake(_thumbnail(run.source(path)), path, run.classes[truth], run.classes[predicted], float(row[predicted]))
         for path, truth, predicted, row in zip(
             wrong.paths, wrong.truth, wrong.predicted, wrong.probabilities, strict=True
         )
@@ -100,12 +94,11 @@ def _thumbnail(path: Path) -> np.ndarray:
 
 
 def _curves(run: Run) -> Figure:
-    rows = run.read_table("history.csv")
+    rows = run.history()
     history = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
-    return figures.curves(history, title=f"{run.name}: accuracy and loss by epoch", best_epoch=run.config["best_epoch"])
+    return figures.curves(history, title=f"{run.name}: accuracy and loss by epoch", best_epoch=run.best_epoch)
 
 
 def _save(figure: Figure, path: Path) -> None:
-    part = path.with_name(f".{path.name}")
-    figure.savefig(part, format="png")
-    part.replace(path)
+    with replacing(path) as beside:
+        figure.savefig(beside)

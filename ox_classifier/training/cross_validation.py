@@ -35,6 +35,7 @@ def run(recipe: Recipe, prepared: Prepared, device: Device, *, source: Path, nam
     base = name or runs.next_name(recipe.arch)
     task = task_of(recipe, everything)
     last = record(recipe, everything, device, task, source=source, name=base + SUFFIX)
+    last.update(state="training")
     return go_on(recipe, prepared, device, last)
 
 

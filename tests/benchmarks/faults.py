@@ -138,6 +138,11 @@ def outcome(run: runs.Run) -> tuple:
     return rows, run.best_epoch, run.weights_digest, run.results
 
 
+def recorded(run: Path) -> bool:
+    """Whether a run got as far as to say what it is trained on; before that it is started anew."""
+    return (run / "run.json").exists() and "data" in json.loads((run / "run.json").read_text())
+
+
 def trial(name: str, number: int, rng: random.Random, alone: tuple, place: Path, log: Path) -> list[str]:
     """Start a training, stop it up to MOST_STOPS times by `number`, resume it to its end; gives what went wrong."""
     arch, asked = RECIPES[name]
@@ -153,9 +158,7 @@ def trial(name: str, number: int, rng: random.Random, alone: tuple, place: Path,
 
     stops = rng.randint(1, MOST_STOPS)
     for stop in range(MOST_STOPS + 40):
-        there = (place / "runs" / run_name / "run.json").exists()
-        if not there:
-            shutil.rmtree(place / "runs", ignore_errors=True)  # killed before anything was recorded: start anew
+        there = recorded(place / "runs" / run_name)
         moment = None
         if stop < stops:
             aimed = (number, rng.randint(1, 40), rng.choice(STAGES))

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ox_classifier.classifier import BATCH, open_session
+from ox_classifier.classifier import BATCH
 from ox_classifier.data import images
 from ox_classifier.pixels import PixelRule
+from ox_classifier.session import open_session
 from tests.conftest import draw_folder
 from tests.processes import cost
 
