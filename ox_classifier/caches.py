@@ -1,4 +1,4 @@
-"""Where ox keeps what is worth keeping between runs."""
+"""Where ox keeps what later runs can use again: features and measurements."""
 
 from __future__ import annotations
 

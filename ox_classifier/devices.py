@@ -1,4 +1,4 @@
-"""Which processor TensorFlow will use, and why: the first line of every training."""
+"""Which processor TensorFlow will use, and why: every training begins with that line."""
 
 from __future__ import annotations
 

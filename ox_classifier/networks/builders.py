@@ -26,8 +26,8 @@ def lenet(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.5) ->
 
     Maps float32 pixels in [0, 1], shape (batch, height, width, channels), to class
     probabilities, shape (batch, num_classes); with two classes, to the probability of
-    the second class, shape (batch, 1). Each picture is first brought to mean 0 and standard deviation 1, without any
-    parameter: faint ink and dim light then look like the rest, and fewer epochs do.
+    the second class, shape (batch, 1). Each image is first brought to mean 0 and standard deviation 1, which takes no
+    parameters: images with faint ink or dim light then look like the others, and fewer epochs are needed.
 
     Raises:
         ModelError: If a side is under 22 pixels (three 3x3 convolutions and three poolings leave nothing).
@@ -47,7 +47,7 @@ def lenet(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.5) ->
 
 
 def mlp1(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.0) -> keras.Model:
-    """One hidden layer of 512: the plainest network that reads digits.
+    """One hidden layer of 512: the simplest network that reads digits.
 
     Shapes as in the module's docstring. Dropout, if any, follows the hidden layer.
 
@@ -60,7 +60,7 @@ def mlp1(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.0) -> 
 
 
 def mlp(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.0) -> keras.Model:
-    """Two hidden layers of 512: what a network without convolution makes of digits.
+    """Two hidden layers of 512: how well digits are read without convolutions.
 
     Shapes as in the module's docstring. Dropout, if any, follows each hidden layer.
 
@@ -73,7 +73,7 @@ def mlp(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.0) -> k
 
 
 def cnn(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.0) -> keras.Model:
-    """Two convolutions and nothing else: digits with the fewest parameters.
+    """Two convolutions and the output layer: reads digits with the fewest parameters.
 
     Shapes as in the module's docstring. Dropout, if any, stands before the output.
 
@@ -89,7 +89,7 @@ def cnn(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.0) -> k
 
 
 def cnn_dense(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.4) -> keras.Model:
-    """The convolutions of `cnn` with a hidden layer and dropout behind them: clothes (Fashion-MNIST).
+    """The convolutions of `cnn`, then a hidden layer and dropout: for images of clothes (Fashion-MNIST).
 
     Shapes as in the module's docstring.
 
@@ -106,7 +106,7 @@ def cnn_dense(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.4
 
 
 def cnn_dropout(image_shape: ImageShape, num_classes: int, *, dropout: float = 0.5) -> keras.Model:
-    """Two convolutions before one pooling, dropout twice: the classic against overfitting.
+    """Two convolutions, one pooling, and dropout twice: the usual example of dropout against overfitting.
 
     Shapes as in the module's docstring. `dropout` is the rate before the output; half of it follows the pooling.
 
@@ -153,7 +153,7 @@ def _two_convolutions(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _pixels(arch: str, shape: ImageShape, num_classes: int, dropout: float, *, smallest: int) -> keras.KerasTensor:
-    """The input layer, once what was asked for is known to be possible."""
+    """Check what was asked for, and return the input layer."""
     height, width = shape[:2]
     if min(height, width) < smallest:
         raise ModelError(

@@ -19,8 +19,10 @@ GPU_BATCH = 32
 
 @dataclass(frozen=True)
 class Engine:
-    """`extract` maps float32 pixels in [0, 1], shape (n, height, width, 3), to float32 features; `batch` images at a
-    time suit it best."""
+    """`extract` maps float32 pixels in [0, 1], shape (n, height, width, 3), to float32 features.
+
+    `batch` is the batch size at which it is fastest.
+    """
 
     name: str
     extract: Callable[[np.ndarray], np.ndarray]
@@ -28,10 +30,10 @@ class Engine:
 
 
 def fastest(base: keras.Model, probe: np.ndarray) -> Engine:
-    """The engine to use on this machine; on `probe` (pixels of one or two images) it agrees with Keras within 1e-4.
+    """The engine to use on this machine; its features of `probe` (one or two images) agree with Keras' within 1e-4.
 
-    The choice depends on the machine alone, never on a race, so that a killed run goes on with the same one.
-    Measured on two cores: VGG16 by ONNX Runtime takes 0.8 of TensorFlow's time, and batches of one are its fastest.
+    The choice depends on the machine, not on times measured now, so that a run that was killed and is resumed uses
+    the same engine. Measured on two cores: VGG16 in ONNX Runtime takes 0.8 of TensorFlow's time, in batches of one.
     """
     if _gpus():
         return tensorflow(base)
@@ -45,14 +47,14 @@ def fastest(base: keras.Model, probe: np.ndarray) -> Engine:
 
 
 def onnx_runtime(base: keras.Model) -> Engine:
-    """ONNX Runtime on the CPU, an image at a time: as fast as larger batches, a fraction of the memory."""
+    """ONNX Runtime on the CPU, one image at a time: as fast as larger batches, with a fraction of the memory."""
     import onnxruntime
 
     with tempfile.TemporaryDirectory(prefix="ox-base-") as folder:
         path = Path(folder) / "base.onnx"
         onnx_export.write(base, path)
         options = onnxruntime.SessionOptions()
-        # threads that spin while they wait halve the speed on a machine with anything else to do
+        # threads that spin while they wait halve the speed on a machine that runs anything else
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name

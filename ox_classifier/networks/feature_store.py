@@ -1,8 +1,8 @@
-"""What a frozen base saw of each view, kept on disk: fixed-size records in shards that only ever grow.
+"""The features that a frozen base extracted, kept on disk: fixed-size records in shards that are only appended to.
 
 A record is a view's key, its features and a checksum of both, written at once; a process that is killed leaves
-at most one unfinished record, which is never read. Each process appends to shards of its own, so several may
-work at a time without a lock. Knows no network and no image.
+at most one unfinished record, which is never read. Each process appends to shards of its own, so several
+processes may work at the same time without a lock. Knows no network and no image.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def limit_bytes() -> int:
 
 
 def used_bytes() -> int:
-    """How large the cache is now."""
+    """How large the cache is now, in bytes."""
     return sum(_size(path) for path in _all_shards())
 
 
@@ -59,7 +59,7 @@ class FeatureStore:
         self.folder = (folder or caches.folder()) / "features" / kind
         self.shape = tuple(shape)
         self.record = np.dtype([("key", "u1", KEY_BYTES), ("row", "<f4", self.shape), ("crc", "<u4")])
-        self._places: dict[bytes, tuple[Path, int]] = {}
+        self._records: dict[bytes, tuple[Path, int]] = {}  # shard, and index in it
         self._growing: Path | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -69,14 +69,14 @@ class FeatureStore:
             raise _unwritable(self.folder, error) from error
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._places
+        return key in self._records
 
     def make_room(self, wanted: Sequence[bytes]) -> None:
-        """Mark the shards of `wanted` as used and delete the least recently used others until the rest will fit.
+        """Mark the shards of `wanted` as used and delete the least recently used others until the rest fits.
 
         Raises:
             UsageError: If the limit is too small for `wanted` alone.
-            OxError: If the disk is.
+            OxError: If the disk has too little space.
         """
         limit = limit_bytes()
         need = len(set(wanted)) * self.record.itemsize
@@ -86,7 +86,7 @@ class FeatureStore:
                 f"{limit / 1e6:,.0f} MB: use fewer --views, --views 0 (nothing kept) or set OX_CACHE_GB"
             )
         missing = sum(key not in self for key in set(wanted)) * self.record.itemsize
-        kept = {self._places[key][0] for key in wanted if key in self}
+        kept = {self._records[key][0] for key in wanted if key in self}
         for path in kept:
             _touch(path)
         others = sorted((path for path in _all_shards(self.folder.parent) if path not in kept), key=_age)
@@ -96,7 +96,7 @@ class FeatureStore:
                 break
             total -= _size(path)
             path.unlink(missing_ok=True)
-            self._places = {key: place for key, place in self._places.items() if place[0] != path}
+            self._records = {key: record for key, record in self._records.items() if record[0] != path}
         free = shutil.disk_usage(self.folder).free
         if missing > free:
             raise OxError(
@@ -106,10 +106,10 @@ class FeatureStore:
             )
 
     def add(self, key: bytes, row: np.ndarray) -> None:
-        """Keep the features of one view; they are safe from a kill once this returns.
+        """Keep the features of one view; once this returns, a killed process doesn't lose them.
 
         Raises:
-            OxError: If the disk is full or can't be written; nothing half-written stays.
+            OxError: If the disk is full or can't be written to; no unfinished record stays.
         """
         record = np.zeros(1, self.record)
         record["key"] = np.frombuffer(key, np.uint8)
@@ -128,17 +128,17 @@ class FeatureStore:
             else:
                 path.unlink(missing_ok=True)
             raise _unwritable(self.folder, error) from error
-        self._places[key] = (path, size // self.record.itemsize)
+        self._records[key] = (path, size // self.record.itemsize)
 
     def rows(self, keys: Sequence[bytes]) -> np.ndarray:
         """The features of these views, float32 of shape (n, *shape)."""
         rows = np.empty((len(keys), *self.shape), np.float32)
-        indices = [self._places[key] for key in keys]
+        records = [self._records[key] for key in keys]
         with ExitStack() as stack:
             # read, not mapped: three times as fast, and mapped pages would count as this process' memory
-            files = {path: stack.enter_context(_opened(path)) for path in {path for path, _ in indices}}
-            for row, (path, place) in zip(rows, indices, strict=True):
-                files[path].seek(place * self.record.itemsize + KEY_BYTES)
+            files = {path: stack.enter_context(_opened(path)) for path in {path for path, _ in records}}
+            for row, (path, index) in zip(rows, records, strict=True):
+                files[path].seek(index * self.record.itemsize + KEY_BYTES)
                 if files[path].readinto(row) != row.nbytes:
                     raise _cut_short(path)
         return rows
@@ -147,16 +147,16 @@ class FeatureStore:
         """Drop the entries among `keys` whose checksum is wrong, and say how many there were."""
         bad = [key for key in dict.fromkeys(keys) if key in self and not self._sound(key)]
         for key in bad:
-            del self._places[key]
+            del self._records[key]
         if bad:
             say(f"features: {len(bad)} damaged entries in {self.folder} are computed again")
         return len(bad)
 
     def _sound(self, key: bytes) -> bool:
-        path, place = self._places[key]
+        path, index = self._records[key]
         try:
             with path.open("rb") as file:
-                file.seek(place * self.record.itemsize)
+                file.seek(index * self.record.itemsize)
                 data = file.read(self.record.itemsize)
         except OSError:
             return False
@@ -166,7 +166,7 @@ class FeatureStore:
         return record["key"].tobytes() == key and record["crc"] == _checksum(record)
 
     def _shard(self) -> Path:
-        """The file this process appends to; a new one when it is full, or was evicted by another process."""
+        """The file this process appends to; a new one when it is full or another process has removed it."""
         path = self._growing
         if path is None or not path.exists() or _size(path) + self.record.itemsize > SHARD_BYTES:
             # names sort by age, so that a recomputed entry is found in place of the damaged one
@@ -178,7 +178,7 @@ class FeatureStore:
         count = _size(path) // self.record.itemsize
         if count:
             keys = np.memmap(path, self.record, mode="r", shape=count)["key"]
-            self._places.update((key.tobytes(), (path, i)) for i, key in enumerate(keys))
+            self._records.update((key.tobytes(), (path, i)) for i, key in enumerate(keys))
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -17,16 +17,16 @@ from ox_classifier.networks import engine as engines
 from ox_classifier.networks.engine import Engine
 from ox_classifier.networks.feature_store import KEY_BYTES, FeatureStore
 
-# what, beside the drawn numbers, decides the pixels of a view
+# the augmenter's settings that decide a view's pixels, beside the transform drawn for it
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
 FORMAT = 3  # raise it when the same key would mean other pixels
 
 
 class Images(Protocol):
-    """Pictures that can be told apart without being decoded: `data.decoding.OnDemand`, which networks don't import.
+    """Images with a digest each, so that they are told apart without decoding: `data.decoding.OnDemand`, not imported.
 
-    `images[indices]` is uint8 of shape (len(indices), *shape[1:]), `digests` gives each KEY_BYTES bytes, others for
-    other pixels.
+    `images[indices]` is uint8 of shape (len(indices), *shape[1:]). `digests` holds KEY_BYTES bytes for each image,
+    different ones for different pixels.
     """
 
     shape: tuple[int, ...]  # (n, height, width, channels)
@@ -36,7 +36,7 @@ class Images(Protocol):
 
 
 class Augmenter(Protocol):
-    """What makes views: `augmentation.generator.ImageDataGenerator`, which this floor doesn't import."""
+    """Makes augmented views: `augmentation.generator.ImageDataGenerator`, which this room doesn't import."""
 
     def draws(self, shape: tuple[int, ...], seed: int, epoch: int, indices: Sequence[int]) -> list[dict]:
         """A seeded transform for each index."""
@@ -47,14 +47,14 @@ class Augmenter(Protocol):
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures for a base to extract: a key each, and their pixels, float32 in [0, 1], by position."""
+    """What features are extracted from: a key for each view, and the pixels by index, float32 in [0, 1]."""
 
     keys: Sequence[bytes]
     pixels: Callable[[Sequence[int]], np.ndarray]
 
 
 def plain(images: Images) -> Views:
-    """Each image as it is."""
+    """The plain view of each image: not augmented."""
     keys = [_key(digest) for digest in images.digests]
     return Views(keys, lambda indices: images[indices].astype(np.float32) * np.float32(1 / 255))
 
@@ -62,8 +62,8 @@ def plain(images: Images) -> Views:
 def augmented(images: Images, augmenter: Augmenter, *, view: int, seed: int) -> Views:
     """One seeded augmented view of each image.
 
-    What is drawn depends on an image itself, the view and the seed, not on its place in the list,
-    so an added image leaves the views of the others as they were.
+    The transform depends on the image, the view and the seed, not on the image's position in the list, so the views
+    of the other images stay the same when an image is added.
     """
     drawn = augmenter.draws(images.shape[1:], seed, view, [_index(digest) for digest in images.digests])
     settings = {name: repr(getattr(augmenter, name, None)) for name in SETTINGS}
@@ -72,13 +72,13 @@ def augmented(images: Images, augmenter: Augmenter, *, view: int, seed: int) -> 
 
 
 def fresh(images: Images, augmenter: Augmenter, *, view: int, seed: int, indices: Sequence[int]) -> np.ndarray:
-    """The pixels of `augmented` for some images alone, float32 in [0, 1]."""
+    """The pixels of the augmented views of some images only, float32 in [0, 1]."""
     drawn = augmenter.draws(images.shape[1:], seed, view, [_index(images.digests[i]) for i in indices])
     return augmenter.apply(images[indices], drawn)
 
 
 def open_store(base: keras.Model, arch: str, weights_digest: str) -> FeatureStore:
-    """The store of what this base, with these weights, sees at this image size."""
+    """The store of the features that this base, with these weights, extracts at this image size."""
     height, width = base.input_shape[1:3]
     precision = keras.config.dtype_policy().name
     decoder = version("pillow")  # another one may turn the same file into other pixels
@@ -87,9 +87,9 @@ def open_store(base: keras.Model, arch: str, weights_digest: str) -> FeatureStor
 
 
 def compute(base: keras.Model, store: FeatureStore, parts: Sequence[Views]) -> int:
-    """Make sure that the store has what `base` sees of every view; return how many had to be computed.
+    """Extract the features of every view that the store doesn't have yet; return how many these were.
 
-    Each batch is on disk before the next is begun, so a kill loses no more than the one in hand.
+    Each batch is on disk before the next one is begun, so a killed process loses at most one batch.
 
     Raises:
         UsageError: If the cache may not grow that large.
@@ -98,9 +98,9 @@ def compute(base: keras.Model, store: FeatureStore, parts: Sequence[Views]) -> i
     wanted = [key for views in parts for key in views.keys]
     store.forget_damaged(wanted)
     store.make_room(wanted)
-    missing, seen = [], set()
+    missing, listed = [], set()
     for views in parts:
-        indices = [i for i, key in enumerate(views.keys) if key not in store and not (key in seen or seen.add(key))]
+        indices = [i for i, key in enumerate(views.keys) if key not in store and not (key in listed or listed.add(key))]
         if indices:
             missing.append((views, indices))
     total = sum(len(indices) for _, indices in missing)

@@ -113,9 +113,9 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
 
     The layers are the network's own, so training the head trains the network.
     """
-    seen = model.get_layer("dropout").input
-    base = keras.Model(model.input, seen, name=f"{model.name}_base")
-    entry = keras.Input(seen.shape[1:], name="features")
+    extracted = model.get_layer("dropout").input
+    base = keras.Model(model.input, extracted, name=f"{model.name}_base")
+    entry = keras.Input(extracted.shape[1:], name="features")
     answer = entry
     for name in ("dropout", "flatten", "probabilities"):
         answer = model.get_layer(name)(answer)

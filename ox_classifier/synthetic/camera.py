@@ -11,8 +11,8 @@ from ox_classifier.synthetic.sampler import Sampler
 def photograph(scene: np.ndarray, side: int, sampler: Sampler, *, detail: float, slack: float) -> np.ndarray:
     """Photograph a square scene, float32 in [0, 1], into uint8 of shape (side, side, 3).
 
-    `detail` is the width of the finest stroke in pixels: no blur is so strong that it disappears;
-    `slack` is how many pixels the view's corners may move from where the scene's middle was drawn.
+    `detail` is the width of the finest stroke in pixels; blur is kept weak enough for it to stay visible.
+    `slack` is how many pixels each corner of the view may move, so that the mark stays in the picture.
     """
     picture = _view(scene, side, sampler, slack)
     if sampler.happens(0.3):
@@ -25,7 +25,7 @@ def photograph(scene: np.ndarray, side: int, sampler: Sampler, *, detail: float,
 
 
 def _view(scene: np.ndarray, side: int, sampler: Sampler, slack: float) -> np.ndarray:
-    """Look at the middle of the scene from a little aside."""
+    """The middle of the scene, seen at a slight angle."""
     size = len(scene)
     margin = (size - side) / 2
     corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
@@ -37,7 +37,7 @@ def _view(scene: np.ndarray, side: int, sampler: Sampler, slack: float) -> np.nd
 
 
 def _light(side: int, sampler: Sampler) -> np.ndarray:
-    """Exposure, colour cast, a gradient, soft clouds of shade and the edge of a shadow, as a factor."""
+    """Exposure, colour cast, a gradient, soft clouds of shade and the edge of a shadow, as a factor for each value."""
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) / side - 0.5
     angle = sampler.between(0, 6.3)
     light = 1 + (x * np.cos(angle) + y * np.sin(angle)) * sampler.between(0, 0.5) * sampler.happens(0.7)
@@ -68,7 +68,7 @@ def _folded(picture: np.ndarray, sampler: Sampler) -> np.ndarray:
 
 
 def _glare(picture: np.ndarray, sampler: Sampler) -> np.ndarray:
-    """A lamp or a window mirrored in the surface, seldom over the middle."""
+    """The reflection of a lamp or a window, seldom over the middle."""
     side = len(picture)
     spot = np.zeros((side, side), np.float32)
     angle, away = sampler.between(0, 6.3), sampler.between(0.28, 0.6)
@@ -82,6 +82,7 @@ def _glare(picture: np.ndarray, sampler: Sampler) -> np.ndarray:
 
 
 def _lens(picture: np.ndarray, sampler: Sampler, detail: float) -> np.ndarray:
+    """Focus: sharp, soft, blurred, or blurred by a movement."""
     kind = sampler.pick({"sharp": 50, "soft": 35, "blurred": 10, "moved": 8})
     if kind == "soft":
         return cv2.GaussianBlur(picture, (0, 0), sampler.between(0.4, 1.2))
@@ -98,7 +99,7 @@ def _lens(picture: np.ndarray, sampler: Sampler, detail: float) -> np.ndarray:
 
 
 def _sensor(picture: np.ndarray, sampler: Sampler) -> np.ndarray:
-    """Tone curve, saturation and noise; at times the camera's own attempt to brighten or to go grey."""
+    """Tone curve, saturation and noise; sometimes stretched contrast or no colour, as cameras do by themselves."""
     if sampler.happens(0.5):
         picture = np.clip(picture, 0, 1) ** sampler.scale(0.65, 1.5)
     if sampler.happens(0.35):

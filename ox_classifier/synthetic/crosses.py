@@ -17,6 +17,7 @@ def _ends(sampler: Sampler, spread: float = 0.16) -> list[np.ndarray]:
 
 
 def _arm(start: np.ndarray, end: np.ndarray, sampler: Sampler, *, bow: float = 0.05, sway: float = 0.03) -> Stroke:
+    """A stroke from `start` to `end`, bent into an arc by at most `bow` and into an S by at most `sway`."""
     t = np.linspace(0, 1, POINTS)[:, None]
     way = end - start
     normal = np.array([-way[1], way[0]])
@@ -36,7 +37,7 @@ def _curved(sampler: Sampler) -> list[Stroke]:
 
 
 def _uneven(sampler: Sampler) -> list[Stroke]:
-    """Crossed off-centre, even near the ends, arms of unequal length, at any angle; down to a y, a tick or a v."""
+    """Arms of unequal length that cross off-centre, at any angle; the extremes look like a y, a tick or a v."""
     crossing = np.array([sampler.trait(-0.45, 0.45), sampler.trait(-0.65, 0.65)])
     strokes = []
     for lean in (1, -1):
@@ -50,7 +51,7 @@ def _uneven(sampler: Sampler) -> list[Stroke]:
 
 
 def _joined(sampler: Sampler) -> list[Stroke]:
-    """One stroke: down, along a side without lifting the pen, and back across; at times all the way back too."""
+    """One stroke without lifting the pen: one arm, along a side, the other arm; sometimes all of it back again."""
     rounded = sampler.trait(0.0, 0.45)
     paths = []
     for _ in range(2 if sampler.happens(0.3) else 1):
@@ -85,7 +86,7 @@ def _cursive(sampler: Sampler) -> list[Stroke]:
 
 
 def _back_to_back(sampler: Sampler) -> list[Stroke]:
-    """Two arcs, even two letters c, that turn their backs on each other and touch or cross in the middle."""
+    """Two arcs, as in ")(", that touch or cross in the middle."""
     arcs = []
     sweep, width, over = sampler.trait(0.8, 2.1), sampler.trait(0.8, 1.3), sampler.trait(-0.02, 0.13)
     for side in (-1, 1):
@@ -97,6 +98,7 @@ def _back_to_back(sampler: Sampler) -> list[Stroke]:
 
 
 def _retraced_cross(sampler: Sampler) -> list[Stroke]:
+    """Arms drawn several times over, in one stroke or in several."""
     strokes = []
     a, b, c, d = _ends(sampler, 0.12)
     for start, end in ((a, b), (c, d)):
@@ -137,7 +139,7 @@ def _order(strokes: list[Stroke], sampler: Sampler) -> list[Stroke]:
 
 
 def _turned(stroke: Stroke, sampler: Sampler) -> Stroke:
-    """Mirrored or with x and y swapped, so that the open side may be any."""
+    """The stroke mirrored, or with x and y swapped, so that its open side is left, right, above or below."""
     stroke = stroke * np.array([sampler.pick((-1, 1)), sampler.pick((-1, 1))])
     return stroke[:, ::-1] if sampler.happens(0.35) else stroke
 

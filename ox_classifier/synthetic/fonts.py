@@ -18,12 +18,12 @@ from ox_classifier.errors import UsageError
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 CHARACTERS = {"o": "OoОоΟο○◯〇", "x": "XxХхΧ×✕✗✘╳χ"}  # Latin, Cyrillic, Greek letters and signs
-PROBE = 48  # pixels of the glyph that decides whether a font's O looks like one
+PROBE = 48  # size, in pixels, of the glyphs by which fonts are judged
 
 
 @dataclass(frozen=True)
 class Font:
-    """One font file: the characters it has for each class, and a name that doesn't depend on where it lies."""
+    """One font file: the characters it has for each class, and a name that doesn't depend on the file's place."""
 
     path: Path
     name: str  # family and style, "Breip Regular"
@@ -32,7 +32,7 @@ class Font:
 
     @property
     def family(self) -> str:
-        """What the name begins with: Noto Sans and Noto Serif are one, so that test's fonts are strangers to train."""
+        """The first word of the name: Noto Sans and Noto Serif count as one, so that test gets fonts unlike train's."""
         return re.match(r"\W*\w[a-z]*", self.name)[0]
 
 

@@ -1,4 +1,4 @@
-"""A hand draws a mark: which way of drawing it, how squeezed, tilted and unsteady. Knows neither pen nor paper."""
+"""How a hand draws a mark: in which way, how squeezed, tilted and unsteady. Knows neither pen nor paper."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from ox_classifier.synthetic.sampler import Sampler
 from ox_classifier.synthetic.strokes import Stroke, by_mouse, fit, shake
 
 HANDS = {"o": rings.HANDS, "x": crosses.HANDS}
-DENSE = ("joined", "cursive", "back-to-back", "spiral")  # lines run so close that a broad pen would fill the mark
+DENSE = ("joined", "cursive", "back-to-back", "spiral")  # lines so close that a broad pen would fill the gaps
 
 
 def draw(label: str, sampler: Sampler) -> tuple[list[Stroke], float]:
-    """Draw one mark the way some hand would; the strokes fill a box centred on 0 whose longer half-side is 1.
+    """Draw one mark as one hand would; the strokes fill a box centred on 0 whose longer half-side is 1.
 
-    Returns the strokes and the narrowest breadth of the mark's body, so that the pen can stay thinner than the hole.
+    Returns the strokes and the narrowest breadth of the mark's body, so that a pen thinner than the hole of an O can be
+    chosen.
     """
     ways = HANDS[label]
     hand = sampler.pick({name: weight for name, (weight, _) in ways.items()})
     strokes = ways[hand][1](sampler)
-    squeezed = sampler.happens(0.45) and hand != "uneven"  # which chooses its own angle
+    squeezed = sampler.happens(0.45) and hand != "uneven"  # an uneven cross has chosen its own angles
     aspect = math.exp(sampler.trait(-0.9, 0.6) if squeezed else sampler.trait(-0.2, 0.2))
     tilt = math.radians(_tilt(sampler, hand))
     tremor = sampler.trait(0.0, 0.012) if sampler.happens(0.6) else sampler.trait(0.01, 0.05)
@@ -36,7 +37,7 @@ def draw(label: str, sampler: Sampler) -> tuple[list[Stroke], float]:
 
 
 def _tilt(sampler: Sampler, hand: str) -> float:
-    """Degrees: most hands slant a little, some turn the paper, up to where an X is nearly a plus."""
+    """The tilt in degrees: mostly small, sometimes so large that an X is nearly a plus."""
     if sampler.happens(0.55):
         return sampler.trait(-14, 14)
     return sampler.trait(-42, 42) if hand not in ("cursive", "back-to-back", "uneven") else sampler.trait(-22, 22)

@@ -1,4 +1,4 @@
-"""What a pen leaves of a stroke: strokes in pixels → how much ink covers each pixel, 0..1."""
+"""What a pen leaves on the paper: strokes in pixels → how much ink covers each pixel, 0..1."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import numpy as np
 
 from ox_classifier.synthetic.sampler import Sampler
 
-FINE = 4  # sub-pixels a side: a line a quarter of a pixel thin still leaves a trace
+FINE = 4  # sub-pixels along a pixel's side: a line a quarter of a pixel wide can still be drawn
 SHIFT = 4  # fractional bits of OpenCV's coordinates
 
 
 @dataclass(frozen=True)
 class Pen:
-    """`width` in pixels; `vary` and `taper` 0..1; `grain` 0..1 is how much the paper's tooth or a dry tip shows."""
+    """A pen's tip, `width` pixels wide; the other numbers go from 0 to 1.
+
+    `vary` is how much the width changes along a stroke, `taper` how much it shrinks at the ends, `grain` how much of
+    the paper's grain shows through.
+    """
 
     width: float
     smooth: bool = True  # antialiased, or every pixel on or off
@@ -29,7 +33,7 @@ class Pen:
 def cover(strokes: list[np.ndarray], shape: tuple[int, int], pen: Pen, sampler: Sampler) -> np.ndarray:
     """Draw strokes, (n, 2) in pixels, with a pen; returns float32 coverage, shape (height, width).
 
-    Where strokes of a translucent pen cross, the ink is doubled.
+    Where strokes of a translucent pen cross, the ink is darker.
     """
     bare = np.ones(shape, np.float32)
     for stroke in strokes:
@@ -41,6 +45,7 @@ def cover(strokes: list[np.ndarray], shape: tuple[int, int], pen: Pen, sampler: 
 
 
 def _trace(stroke: np.ndarray, shape: tuple[int, int], pen: Pen, sampler: Sampler) -> np.ndarray:
+    """The coverage of one stroke, before opacity and grain."""
     fine = FINE if pen.smooth else 1
     canvas = np.zeros((shape[0] * fine, shape[1] * fine), np.uint8)
     points = (stroke + 0.5) * fine - 0.5
@@ -76,7 +81,7 @@ def _chisel(canvas: np.ndarray, points: np.ndarray, width: float, flat: float, a
 
 
 def _profile(points: int, pen: Pen, sampler: Sampler) -> np.ndarray:
-    """Width along the stroke, 1 on average: pressure comes and goes, ends run out."""
+    """Width along the stroke, as a factor near 1: it changes with the pressure and shrinks at the ends."""
     t = np.linspace(0, 1, points)
     knots = sampler.count(3, 7)
     profile = 1 + pen.vary * np.interp(t, np.linspace(0, 1, knots), sampler.rng.uniform(-0.6, 0.6, knots))
@@ -88,7 +93,7 @@ def _profile(points: int, pen: Pen, sampler: Sampler) -> np.ndarray:
 
 
 def _tooth(shape: tuple[int, int], pen: Pen, sampler: Sampler) -> np.ndarray:
-    """Paper grain that a pencil, chalk or dry marker skips over."""
+    """The paper's grain as a factor: where a pencil, chalk or dry marker leaves less ink."""
     size = sampler.between(1.0, 2.5)
     coarse = (max(2, int(shape[0] / size)), max(2, int(shape[1] / size)))
     noise = cv2.resize(sampler.rng.random(coarse, dtype=np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)

@@ -27,14 +27,14 @@ LABELS = ("o", "x")
 SPLITS = ("", "train", "val", "test")
 LIST = "marks.csv"
 COLUMNS = ("path", "label", "split", "source", "width", "height", "parameters")
-TRIES, FAINT = 6, 0.07  # an image in which nothing stands out by this much (of 1) is drawn again
+TRIES, FAINT = 6, 0.07  # an image whose strokes stand out by less than FAINT (of 1) is drawn again, TRIES times at most
 CHUNK = 32  # images a worker draws between two reports
 GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True)
 class Job:
-    """One image to draw; its bytes follow from these four and the fonts, not from who draws it or when."""
+    """One image to draw; its bytes depend on these fields and on the fonts, not on which process draws it or when."""
 
     seed: int
     split: str  # "" where the folder has no splits
@@ -80,7 +80,7 @@ def make(
     """Draw `per_class` marks of each class into OUT/{o,x}; with `val` or `test`, into OUT/{train,val,test}/{o,x}.
 
     Where there is a test set, its fonts, papers and hands are ones that train and val don't use.
-    With `append` the numbers go on where the folder's end. The same seed and fonts give the same bytes,
+    With `append`, the numbers go on after the folder's highest. The same seed and fonts give the same bytes,
     whatever the number of worker processes. Returns how many images were written.
 
     Raises:
@@ -166,7 +166,7 @@ def _chunk(jobs: Sequence[Job], found: Sequence[fonts.Font]) -> list[tuple[bytes
 
 
 def _visible(pixels: np.ndarray) -> bool:
-    """Whether some strokes differ from what lies around them: a blank page teaches nothing and tests no one."""
+    """Whether strokes stand out from what is around them: an image that shows no mark has no right label."""
     small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA)
     grey = cv2.GaussianBlur(small.astype(np.float32) / 255, (0, 0), 0.6)
     difference = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 6)).ravel()

@@ -1,4 +1,4 @@
-"""What marks are drawn on: sheets and boards as colours in [0, 1] before any light falls on them."""
+"""What marks are drawn on: sheets and boards as colours in [0, 1], before light and shadow."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _dotted(sampler: Sampler, size: int, _: np.ndarray) -> Sheet:
 
 
 def _boxed(sampler: Sampler, size: int, gaps: np.ndarray) -> Sheet:
-    """A printed answer box, square-cornered or a row of them."""
+    """A printed answer box, sometimes with the next one beside it."""
     sheet, width = _blank(sampler, size, 0.85, 1.0), max(1, round(size * sampler.scale(0.006, 0.025)))
     top, right, bottom, left = np.clip(gaps, 0, 0.25) * sampler.rng.uniform(0.3, 0.9, 4) * size
     low, high = np.array([left, top]), np.array([size - right, size - bottom])
@@ -106,7 +106,7 @@ def _kraft(sampler: Sampler, size: int, _: np.ndarray) -> Sheet:
 
 
 def _newsprint(sampler: Sampler, size: int, _: np.ndarray) -> Sheet:
-    """Recycled paper with specks and the back of the page shining through."""
+    """Recycled paper with specks and with what is printed on its back showing through."""
     sheet = _blank(sampler, size, 0.6, 0.85, tint=0.12)
     for _ in range(sampler.count(5, 60)):
         x, y = sampler.rng.integers(0, size, 2)
@@ -116,7 +116,7 @@ def _newsprint(sampler: Sampler, size: int, _: np.ndarray) -> Sheet:
 
 
 def _whiteboard(sampler: Sampler, size: int, _: np.ndarray) -> Sheet:
-    """Enamel with what the eraser left."""
+    """A white surface with traces that the eraser left."""
     sheet = _blank(sampler, size, 0.7, 1.0)
     if sampler.happens(0.5):
         smear = cv2.resize(sampler.rng.random((5, 5), dtype=np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
@@ -125,7 +125,7 @@ def _whiteboard(sampler: Sampler, size: int, _: np.ndarray) -> Sheet:
 
 
 def _glass(sampler: Sampler, size: int, _: np.ndarray) -> Sheet:
-    """A window or a dark table behind glass: soft shapes of anything."""
+    """A window: soft shapes of what is behind the glass."""
     blobs = cv2.resize(sampler.rng.random((4, 4, 3), dtype=np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     return _blank(sampler, size, 0.35, 0.9) * (1 - sampler.between(0.02, 0.25) * np.clip(blobs, 0, 1))
 

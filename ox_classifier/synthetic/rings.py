@@ -1,4 +1,4 @@
-"""How people draw an O: closed or open, once or thrice around, round, square, dropped or tailed."""
+"""How people draw an O: closed or open, with one turn or up to three, round, square, drop-shaped or with a tail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ox_classifier.synthetic.strokes import POINTS, Hand, Stroke, curve
 def _ring(
     sampler: Sampler, *, turns: float = 1.0, drift: float = 0.0, power: float = 2.0, bumps: float = 0.06
 ) -> Stroke:
-    """One stroke around a centre: `power` 2 is a circle, 4 nearly a square; `drift` is the gain of radius a turn."""
+    """One stroke around a centre: `power` 2 is a circle, 4 nearly a square; `drift` is how much
+    the radius grows in a turn."""
     t = np.linspace(0, turns, max(12, int(POINTS * turns)))
     start = sampler.trait(-math.pi, math.pi) if sampler.happens(0.4) else -math.pi / 2 + sampler.trait(-0.9, 0.9)
     angle = start + sampler.pick((-1, 1)) * 2 * math.pi * t
@@ -57,7 +58,7 @@ def _square(sampler: Sampler) -> list[Stroke]:
 
 
 def _drop(sampler: Sampler) -> list[Stroke]:
-    """Pointed at one end, as when an O is closed in a hurry."""
+    """A ring that is pointed at one end, as when an O is closed in a hurry."""
     t = np.linspace(0, 1, POINTS)
     angle = 2 * math.pi * t
     sharp = sampler.trait(0.3, 1.1)
@@ -79,7 +80,7 @@ def _two_arcs(sampler: Sampler) -> list[Stroke]:
 
 
 def _tailed(sampler: Sampler) -> list[Stroke]:
-    """A ring whose pen came in from outside or left in a line: a sigma, a six, an alpha with short tails."""
+    """A ring with a short tail at one end or both, as in a sigma, a six or an alpha."""
     ring = _ring(sampler, turns=sampler.trait(0.95, 1.15), drift=sampler.trait(-0.12, 0.12))
     ring = _hooked(ring, sampler, inward=False)
     return [_hooked(ring[::-1], sampler, inward=False)] if sampler.happens(0.35) else [ring]
@@ -94,7 +95,7 @@ def _corners(sampler: Sampler) -> list[Stroke]:
 
 
 def _hooked(stroke: Stroke, sampler: Sampler, *, inward: bool) -> Stroke:
-    """Let the end of a ring run on: inwards as a short hook, outwards as a tail."""
+    """Lengthen the end of a ring: inwards as a short hook, outwards as a tail."""
     way = stroke[-1] - stroke[-4]
     way = way / max(float(np.hypot(*way)), 1e-9)
     inside = -stroke[-1] / max(float(np.hypot(*stroke[-1])), 1e-9)

@@ -1,4 +1,4 @@
-"""The random numbers behind one drawn image, and which of them only test images may take."""
+"""The random numbers behind one drawn image, and which of them are kept for test images."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Container, Sequence
 import numpy as np
 
 POOLS = ("all", "train", "test")
-HELD_OUT = ((0.2, 0.3), (0.7, 0.8))  # of every trait's range, the two bands that only the test pool draws from
+HELD_OUT = ((0.2, 0.3), (0.7, 0.8))  # the parts of every trait's range that are kept for the test pool
 
 
 class Sampler:
     """Draws everything that varies about one image from one generator, so that its key alone decides its bytes.
 
-    `key` is any tuple of non-negative integers. With pool "train" the traits keep out of the bands of
-    `HELD_OUT` and shared things (fonts, papers) out of the test set's share; "test" takes only those; "all" everything.
+    `key` is any tuple of non-negative integers. `pool` keeps train and test images apart: "test" takes its traits from
+    the bands of `HELD_OUT` and its fonts and papers from those held out, "train" takes the others, "all" takes any.
     `facts` collects what was drawn, for marks.csv.
     """
 
@@ -30,9 +30,11 @@ class Sampler:
             self.facts[name] = float(f"{value:.3g}") if isinstance(value, float) else value
 
     def happens(self, probability: float) -> bool:
+        """True as often as `probability` says."""
         return bool(self.rng.random() < probability)
 
     def between(self, low: float, high: float) -> float:
+        """A value between `low` and `high`, all equally likely."""
         return float(low + (high - low) * self.rng.random())
 
     def scale(self, low: float, high: float) -> float:
@@ -55,13 +57,14 @@ class Sampler:
         return choices[int(self.rng.integers(len(choices)))]
 
     def share(self, names: Sequence[str], held: Container[str]) -> list[str]:
-        """Those of `names` that images of this pool may use: the `held` ones are for test alone."""
+        """Those of `names` that images of this pool may use: the `held` ones are kept for test images."""
         if self.pool == "all":
             return list(names)
         return [name for name in names if (name in held) == (self.pool == "test")] or list(names)
 
 
 def _quantile(u: float, pool: str) -> float:
+    """Move `u`, uniform in [0, 1), into the parts of [0, 1) that the pool may use."""
     if pool == "all":
         return u
     held = sum(high - low for low, high in HELD_OUT)

@@ -1,4 +1,4 @@
-"""The kinds of pictures marks come in: paint, memo, font, pen, marker, board, scan, bitmap. One function each."""
+"""The kinds of pictures that show marks: paint, memo, font, pen, marker, board, scan, bitmap. One function each."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def _flat(cover: np.ndarray, ground: np.ndarray, pen: np.ndarray) -> np.ndarray:
 
 
 def _paint(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
+    """Drawn in a paint program: one colour, hard edges."""
     side = sampler.count(90, 200)
     ground, colour = _screen_colours(sampler)
     strokes, breadth, gaps = surroundings.mark(label, sampler, side)
@@ -67,6 +68,7 @@ def _paint(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
 
 
 def _memo(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
+    """Drawn in a notes app: smooth lines, sometimes on ruled or squared paper."""
     side = sampler.count(90, 200)
     ground, colour = _screen_colours(sampler)
     strokes, breadth, gaps = surroundings.mark(label, sampler, side)
@@ -87,6 +89,7 @@ def _memo(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
 
 
 def _font(label: str, sampler: Sampler, found: Sequence[fonts.Font]) -> Pixels:
+    """A printed letter or sign, on a screen or photographed on paper."""
     side = sampler.count(90, 200)
     cover = _printed(label, sampler, side, found)
     gaps = surroundings.gaps(np.argwhere(cover >= cover.max() / 2)[:, ::-1], side)
@@ -161,7 +164,7 @@ def _photo(
         sheet = sheet + lines[:, :, None] * (other - sheet)
     stain = colour if solid else sheet * colour
     scene = sheet + inked[:, :, None] * (stain - sheet)
-    slack = float(gaps.min()) * side  # what the mark's own place leaves in the picture stays in it
+    slack = float(gaps.min()) * side  # the view moves no further than the free space around the mark
     return camera.photograph(scene.astype(np.float32), side, sampler, detail=tip.width, slack=slack)
 
 
@@ -175,6 +178,8 @@ def _visible(sampler: Sampler, colours: Sequence, sheet: np.ndarray, opacity: fl
 
 
 def _pen(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
+    """A photo of a mark in ballpoint, pencil or ink on paper."""
+
     def tip(side: float, breadth: float) -> ink.Pen:
         return ink.Pen(
             surroundings.width(sampler, side, breadth, 0.006, 0.035),
@@ -188,6 +193,8 @@ def _pen(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
 
 
 def _marker(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
+    """A photo of a mark in marker or felt pen on paper."""
+
     def tip(side: float, breadth: float) -> ink.Pen:
         return ink.Pen(
             surroundings.width(sampler, side, breadth, 0.02, 0.12),
@@ -201,6 +208,8 @@ def _marker(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
 
 
 def _board(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
+    """A photo of a mark on a whiteboard, a blackboard or glass."""
+
     def tip(side: float, breadth: float) -> ink.Pen:
         return ink.Pen(
             surroundings.width(sampler, side, breadth, 0.01, 0.07),
@@ -216,7 +225,7 @@ def _board(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
 
 
 def _scan(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
-    """Black and white, either way round, with what the cell's border left at the edges."""
+    """Black on white or white on black, with remains of a cell's border at the edges."""
     side = sampler.count(28, 160)
     strokes, breadth, gaps = surroundings.mark(label, sampler, side)
     width = surroundings.width(sampler, side, breadth, 0.012, 0.13)
@@ -250,7 +259,7 @@ def _bitmap(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
     """10 to 32 pixels a side, drawn pixel by pixel or shrunk from something larger."""
     side = sampler.count(10, 32)
     strokes, breadth, gaps = surroundings.mark(label, sampler, side)
-    # of few pixels, less than elsewhere may be ink: a loop in a stroke would fill
+    # thinner than in other sources: in so few pixels a loop in a stroke would be filled
     width = max(surroundings.width(sampler, side, breadth * 0.8, max(0.04, 0.8 / side), 0.16), 0.8)
     around = surroundings.around(sampler, side, gaps, often=0.15)
     if sampler.happens(0.45):

@@ -1,4 +1,4 @@
-"""Pen strokes as polylines, and what any hand does to one: smooth, shake, shrink to fit. Knows no pixels."""
+"""Pen strokes as polylines, and what is done to any of them: fit into a box, smooth, shake. Knows no pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ox_classifier.synthetic.sampler import Sampler
 
 Stroke = np.ndarray  # (n, 2) float64: x to the right, y down
 Hand = Callable[[Sampler], list[Stroke]]
-POINTS = 72  # per turn or arm: no corner shows at 200 pixels
+POINTS = 72  # in one turn or arm: no corner can be seen at 200 pixels
 
 
 def fit(strokes: list[Stroke]) -> list[Stroke]:
@@ -34,7 +34,7 @@ def curve(points: np.ndarray, *, tension: float = 1.0) -> Stroke:
 
 
 def shake(stroke: Stroke, tremor: float, sampler: Sampler) -> Stroke:
-    """Add an unsteady hand: `tremor` is the deviation, in half-sides, of a smooth random sway."""
+    """Draw the stroke with an unsteady hand: `tremor` is the standard deviation, in half-sides, of a smooth error."""
     knots = sampler.count(5, 16)
     at, t = np.linspace(0, 1, knots), np.linspace(0, 1, len(stroke))
     sway = sampler.rng.standard_normal((knots, 2)) * tremor

@@ -32,7 +32,7 @@ def mark(label: str, sampler: Sampler, side: float) -> tuple[list[np.ndarray], f
 
 
 def gaps(points: np.ndarray, side: float) -> np.ndarray:
-    """Space between a mark and the top, right, bottom and left edge, as fractions of the side."""
+    """The space between a mark and the top, right, bottom and left edge, as fractions of the side."""
     (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
     return np.clip(np.array([top, side - right, side - bottom, left]) / side, 0, 1)
 
@@ -46,7 +46,7 @@ def around(sampler: Sampler, side: float, gaps: np.ndarray, *, often: float) -> 
     reach = np.clip(gaps * 0.85, 0.02, 0.22)  # lines keep to the outer fifth, where cell borders are
     if kind in ("grid", "both"):
         tilt = math.radians(sampler.between(-5, 5) if sampler.happens(0.55) else sampler.between(-45, 45))
-        corner = 0.15 * abs(math.sin(2 * tilt))  # a slanted line may cut off no more than a corner
+        corner = 0.15 * abs(math.sin(2 * tilt))  # a slanted line may cut off a corner only
         for quarter in range(4):
             if sampler.happens(0.42):
                 strokes.append(
@@ -103,7 +103,7 @@ def ragged_border(sampler: Sampler, side: int, gaps: np.ndarray) -> np.ndarray:
 
 
 def width(sampler: Sampler, side: float, breadth: float, low: float, high: float) -> float:
-    """Pen width in pixels: `low` to `high` of the side, but never so broad that the hole of an O closes."""
+    """Pen width in pixels: `low` to `high` of the side, but never so broad that it fills the hole of an O."""
     width = min(sampler.scale(low, high) * side, breadth * 0.3)
     sampler.note(width=width / side)
     return width

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import keras
 
 from ox_classifier import signals
-from ox_classifier.console import EpochBar, say
+from ox_classifier.console import Progress, say
 from ox_classifier.files import replacing
 from ox_classifier.training import state
 from ox_classifier.training.history import COLUMNS, History, line, score
@@ -60,23 +59,22 @@ class StopWhenAsked(keras.callbacks.Callback):
 
 
 class KeepHistory(keras.callbacks.Callback):
-    """Writes the history and shows the epochs: a bar each on a terminal, a plain line each elsewhere."""
+    """Writes the history and shows the epochs: how far each is while it runs, a line once it is done."""
 
     def __init__(self, history: History, epochs: int, each_epoch: Callable[[list[dict]], None], monitor: str):
         super().__init__()
         self.history, self.epochs, self.each_epoch, self.monitor = history, epochs, each_epoch, monitor
-        self.bar: EpochBar | None = None
+        self.progress: Progress | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.start = time.monotonic()
         # taken before ReduceLROnPlateau changes it: the rate this epoch was trained with
         self.rate = float(self.model.optimizer.learning_rate.numpy())
-        if sys.stderr.isatty():
-            self.bar = EpochBar(f"epoch {len(self.history.rows) + 1}/{self.epochs}", self.params.get("steps"))
+        self.progress = Progress(f"epoch {len(self.history.rows) + 1}/{self.epochs}", self.params.get("steps"))
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if self.bar:
-            self.bar.update(batch + 1, f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}")
+        if self.progress:
+            self.progress.update(batch + 1, f"loss {logs['loss']:.4f}  accuracy {logs['accuracy']:.4f}")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         rows = self.history.rows
@@ -93,9 +91,8 @@ class KeepHistory(keras.callbacks.Callback):
         self.close()
 
     def close(self) -> None:
-        if self.bar:
-            self.bar.close()
-            self.bar = None
+        if self.progress:
+            self.progress.close()
 
 
 class KeepState(keras.callbacks.Callback):
