@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-# settings of augmentation.generator.ImageDataGenerator
+# settings of augmentation.augmenter.Augmenter
 SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
 FLIPS = {"horizontal_flip": True, "vertical_flip": True}
 PLACEMENT = {
