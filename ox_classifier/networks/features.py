@@ -36,7 +36,7 @@ class Images(Protocol):
 
 
 class Augmenter(Protocol):
-    """Makes augmented views: `augmentation.generator.ImageDataGenerator`, which this room doesn't import."""
+    """Makes augmented views: `augmentation.augmenter.Augmenter`, which this room doesn't import."""
 
     def draws(self, shape: tuple[int, ...], seed: int, epoch: int, indices: Sequence[int]) -> list[dict]:
         """A seeded transform for each index."""
