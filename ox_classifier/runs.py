@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing, write_text
+from ox_classifier.tables import csv_line
 
 ROOT = Path("runs")
 SCHEMA = 1
@@ -137,9 +138,7 @@ class Run:
             replacing(path) as beside,
             beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
         ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header)
-            writer.writerows(rows)
+            file.writelines(map(csv_line, (header, *rows)))
         return path
 
     def read_table(self, name: str) -> list[dict[str, str]]:
