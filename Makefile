@@ -18,7 +18,7 @@ install: .venv/.installed
 
 demo: .venv/.installed
 	$(BIN)/ox train --arch lenet --epochs 8
-	@echo "The report is in $$($(BIN)/ox report)"
+	$(BIN)/ox report
 
 bench: .venv/.dev
 	$(BIN)/python -m tests.benchmarks $(ONLY)

@@ -6,13 +6,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 
+from ox_classifier.names import printable
+
 QUIET_SECONDS = 1.0  # shorter steps say nothing
 LINE_SECONDS = 30.0  # between two lines where there is no terminal
 
 
 def say(text: str) -> None:
-    """Print a line for the reader on stderr; stdout is for data."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    """Print a line for the reader on stderr, with nothing in it that a terminal would obey; stdout is for data."""
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr, flush=True)  # noqa: T201
 
 
 def track(

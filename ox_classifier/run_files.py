@@ -11,6 +11,7 @@ from ox_classifier import limits, run_schema
 from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing, write_text
 from ox_classifier.run_schema import SCHEMA
+from ox_classifier.tables import csv_line
 
 NOT_OURS = "the run is damaged or not made by ox"
 
@@ -64,9 +65,7 @@ def read_table(path: Path, classes: Collection[str]) -> list[dict[str, str]]:
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
     """Write a CSV file in UTF-8, with a header; names of files that are no UTF-8 keep their bytes."""
     with replacing(path) as beside, beside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        file.writelines(map(csv_line, (header, *rows)))
 
 
 def _checked(path: Path, reader: csv.DictReader, classes: frozenset[str]) -> Iterator[dict[str, str]]:

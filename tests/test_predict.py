@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import os
+import shutil
 import subprocess
 import sys
+from datetime import datetime
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
+from ox_classifier.names import quoted
+from ox_classifier.tables import RESERVED, class_columns, csv_line
 from tests import hand_made
 
 
@@ -146,4 +154,130 @@ def test_a_reader_that_goes_away_is_no_error(run, tmp_path):
     command = f"{sys.executable} -m ox_classifier predict in --csv | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert done.stdout == "path,predicted,o,x,error\n"
-    assert done.stderr == ""
+    assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("run lenet-1")
+
+
+def test_the_run_that_answers_is_named_with_its_date(run, tmp_path):
+    red(tmp_path / "a.png", 255)
+    os.utime(run.onnx_file, (1e9, 1e9))
+    trained = datetime.fromtimestamp(1e9).strftime("%Y-%m-%d %H:%M")
+    result = ox("a.png")
+    assert result.stderr == f"run lenet-1 (lenet), trained {trained}\n"
+    assert result.stdout == "x  1.0000  a.png\n"
+
+
+def test_classes_named_like_our_columns_get_columns_of_their_own(run, tmp_path):
+    red(tmp_path / "a.png", 51)
+    run.update(classes=["error", "path"])
+    rows = list(csv.DictReader(io.StringIO(ox("a.png", "--csv").stdout)))
+    expected = {"path": "a.png", "predicted": "error", "p_error": "0.800000", "p_path": "0.200000", "error": ""}
+    assert rows == [expected]
+    told = json.loads(ox("a.png", "--json").stdout)
+    assert told["path"] == "a.png" and told["probabilities"] == {"error": 0.8, "path": 0.2}
+
+
+NAMES = [
+    b"new\nline.png",
+    b"return\r.png",
+    b"\xff\xfe.png",
+    b"\x1b[31mred.png",
+    b"\xc2\x9b31m.png",
+    "관 ㅇ.png".encode(),
+]
+NAMES += [b'quote"comma,.png', b"\xe2\x80\xa8.png", b"=cmd().png"]
+
+
+def predict_bytes(folder, *options, **environment):
+    command = [sys.executable, "-m", "ox_classifier", "predict", "in", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, env=os.environ | environment)
+
+
+@pytest.fixture
+def odd_names(run, tmp_path):
+    """A folder of images with names that break lines, terminals and encodings."""
+    red(tmp_path / "in" / "plain.png", 255)
+    for name in NAMES:
+        shutil.copy(tmp_path / "in" / "plain.png", os.fsencode(tmp_path / "in") + b"/" + name)
+    return {b"in/" + name for name in [b"plain.png", *NAMES]}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii:strict", "cp1252:strict"])
+def test_every_name_is_one_row_of_data_in_any_locale(odd_names, tmp_path, encoding):
+    done = predict_bytes(tmp_path, "--csv", PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode("utf-8", "surrogateescape")
+    for newline in ("", None):  # None: the reader takes a lone return for the end of a line
+        rows = list(csv.DictReader(io.StringIO(text, newline=newline)))
+        assert len(rows) == len(odd_names)
+        assert {row["x"] for row in rows} == {"1.000000"}
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert {os.fsencode(row["path"]) for row in rows} == odd_names
+    assert b"takes for a formula" not in done.stderr  # all of them begin with in/
+
+    done = predict_bytes(tmp_path, "--json", PYTHONIOENCODING=encoding)
+    lines = done.stdout.decode("utf-8").splitlines()
+    assert {os.fsencode(json.loads(line)["path"]) for line in lines} == odd_names
+    assert len(lines) == len(odd_names)
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii:strict", "cp1252:strict"])
+def test_text_for_a_terminal_has_a_line_a_file_and_nothing_it_would_obey(odd_names, tmp_path, encoding):
+    done = predict_bytes(tmp_path, PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.decode(encoding.partition(":")[0]).splitlines()
+    assert len(lines) == len(odd_names)
+    assert all(line.isprintable() for line in lines)
+    assert r"x  1.0000  $'in/new\nline.png'" in lines
+    assert r"x  1.0000  $'in/\x1b[31mred.png'" in lines
+
+
+def test_quoted_names_can_be_copied_into_a_shell(odd_names, tmp_path):
+    for name in odd_names:
+        done = subprocess.run(["bash", "-c", f"ls -d {quoted(os.fsdecode(name))}"], cwd=tmp_path, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_csv_on_a_terminal_has_no_raw_escape_codes(odd_names, tmp_path):
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "ox_classifier", "predict", "in", "--csv"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(ours, 10_000):
+                shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"\x1b" not in shown and rb"\x1b[31mred.png" in shown
+    assert len(shown.splitlines()) == len(odd_names) + 1
+
+
+def test_names_that_a_spreadsheet_computes_are_told_and_left(run, tmp_path):
+    red(tmp_path / "=cmd().png", 255)
+    result = ox("*.png", "--csv")
+    assert next(csv.DictReader(io.StringIO(result.stdout)))["path"] == "=cmd().png"
+    assert "1 rows have a name that a spreadsheet takes for a formula" in result.stderr
+
+
+def test_errors_show_no_escape_codes_and_stay_on_one_line(run, tmp_path):
+    result = ox("--run", "\x1b[31m", "a.png")
+    assert result.exit_code == 2
+    assert "\x1b" not in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@given(st.text(), st.booleans())
+def test_csv_lines_are_read_back_as_one_row(name, lone_return_ends_a_line):
+    text = csv_line(["a", name, 'b"'])
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [["a", name, 'b"']]
+    if lone_return_ends_a_line:
+        assert len(list(csv.reader(io.StringIO(text, newline=None)))) == 1
+
+
+@given(st.lists(st.sampled_from(["path", "p_path", "p_p_path", "error", "p_error", "o", "loss"]), unique=True))
+def test_no_two_columns_share_a_name(classes):
+    columns = class_columns(classes)
+    assert len({*columns, *RESERVED}) == len(columns) + len(RESERVED)
+    assert [column for column, name in zip(columns, classes, strict=True) if name == "o"] == ["o"] * classes.count("o")

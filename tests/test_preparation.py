@@ -108,7 +108,7 @@ def test_folds_hold_out_every_image_once(here):
     assert last.name == "lenet-1-cv" and set(last.splits().values()) == {"train"}
     pooled = last.read_table("held_out.csv")
     assert sorted(row["path"] for row in pooled) == sorted(held_out)
-    assert sum((float(row["p o"]) > float(row["p x"])) == (row["label"] == "o") for row in pooled) == right
+    assert sum((float(row["o"]) > float(row["x"])) == (row["label"] == "o") for row in pooled) == right
     for row in pooled:  # each fold answered for the images it had not seen
         assert runs.find(f"lenet-1-fold{row['fold']}").splits()[row["path"]] == "val"
     again = ox(f"train --data marks --folds 3 --name lenet-1 {TINY}")

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ox_classifier.cli.arch import arch
+from ox_classifier.cli.command import Command
 from ox_classifier.cli.dataset_check import check
 from ox_classifier.cli.dataset_import import import_
 from ox_classifier.cli.dataset_make import make
@@ -19,7 +20,9 @@ from ox_classifier.cli.inspect import inspect
 from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
 from ox_classifier.cli.sentences import SentenceGroup
-from ox_classifier.cli.train import Command, train
+from ox_classifier.cli.train import Command as TrainCommand
+from ox_classifier.cli.train import train
+from ox_classifier.console import say
 
 app = typer.Typer(
     name="ox",
@@ -28,22 +31,27 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # the commands take it over
     help="Train, judge and use a classifier of hand-drawn O and X marks, or of any small folder of image classes.\n\n"
     "Example: ox train --arch lenet, then ox report, then ox predict photo.jpg",
 )
 dataset = typer.Typer(
-    cls=SentenceGroup, no_args_is_help=True, rich_markup_mode=None, help="Draw, import, check and preview images."
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Draw, import, check and preview images.\n\n"
+    "Example: ox dataset check marks, then ox dataset preview marks, then ox train --data marks",
 )
-app.command(cls=Command)(train)
-app.command()(arch)
-app.command()(report)
-app.command()(predict)
-app.command()(inspect)
-app.command()(doctor)
-dataset.command()(make)
-dataset.command("import")(import_)
-dataset.command()(check)
-dataset.command()(preview)
+app.command(cls=TrainCommand)(train)
+app.command(cls=Command)(arch)
+app.command(cls=Command)(report)
+app.command(cls=Command)(predict)
+app.command(cls=Command)(inspect)
+app.command(cls=Command)(doctor)
+dataset.command(cls=Command)(make)
+dataset.command("import", cls=Command)(import_)
+dataset.command(cls=Command)(check)
+dataset.command(cls=Command)(preview)
 app.add_typer(dataset, name="dataset")
 
 
@@ -67,13 +75,23 @@ def _options(
 
 
 def main() -> None:
-    """Entry point of the `ox` script; a reader of our output that goes away (`| head`) is no error."""
+    """Entry point of the `ox` script.
+
+    A reader of our output that goes away (`| head`) is no error; a full disk under it is one sentence. A letter that
+    the output's encoding lacks becomes an escape instead of an end.
+    """
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is said once, by us
+    if sys.stdout is None:  # closed by `>&-`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        said = isinstance(error.__context__, SystemExit) and error.__context__.code
+        if not isinstance(error, BrokenPipeError) and not said:
+            say(f"ox: what was to be printed could not be written ({error.strerror or error})")
         sys.exit(1)

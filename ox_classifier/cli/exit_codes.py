@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,35 +11,43 @@ import typer
 
 from ox_classifier.console import say
 from ox_classifier.errors import OxError
+from ox_classifier.names import printable
 
 INTERRUPTED = 130
+IMPOSSIBLE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL}  # as a path
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Run a command's body; our own errors, a full disk and Ctrl-C end it with a sentence, no traceback.
+    """Run a command's body; our own errors, a full disk or memory and Ctrl-C end it with a sentence, no traceback.
 
     `ox --debug COMMAND` (or OX_DEBUG=1) lets the traceback through.
     """
     try:
         yield
-    except OxError as error:
-        if os.environ.get("OX_DEBUG"):
-            raise
-        say(f"ox: {error}")
-        raise typer.Exit(error.exit_code) from None
     except BrokenPipeError:
         raise  # the reader of our output went away; `main` ends quietly
-    except PermissionError as error:
-        if os.environ.get("OX_DEBUG"):
+    except (OxError, OSError, MemoryError, KeyboardInterrupt) as error:
+        if os.environ.get("OX_DEBUG") and not isinstance(error, KeyboardInterrupt):
             raise
-        say(f"ox: no permission to use {error.filename}: choose another place or change its permissions")
-        raise typer.Exit(2) from None
-    except OSError as error:
-        if os.environ.get("OX_DEBUG") or error.errno is None:
-            raise
-        say(f"ox: {error.strerror}: {error.filename or 'the disk'}")
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt as stop:
-        say("ox: interrupted")
-        raise typer.Exit(getattr(stop, "exit_code", INTERRUPTED)) from None
+        sentence, code = told(error)
+        say(printable(f"ox: {sentence}"))  # one line, whatever names it holds
+        raise typer.Exit(code) from None
+
+
+def told(error: BaseException) -> tuple[str, int]:
+    """What is said of an error, and the exit code it ends with."""
+    if isinstance(error, OxError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", getattr(error, "exit_code", INTERRUPTED)
+    if isinstance(error, MemoryError):
+        return "the memory is full: give smaller images or close other programs", 1
+    if isinstance(error, PermissionError):
+        return f"no permission to use {error.filename}: choose another place or change its permissions", 2
+    if isinstance(error, OSError):
+        place = error.filename or "the disk"
+        if error.errno in IMPOSSIBLE:
+            return f"{place} can't be used ({error.strerror}): give another path", 2
+        return f"{error.strerror or error}: {place}", 1
+    raise error

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperOption
+
+from ox_classifier.cli.command import Command
 
 ARCH_OPTIONS = ("--arch", "--model")
 
 
-def command(defaults: Callable[[str], dict[str, object]], usual: str) -> type[TyperCommand]:
+def command(defaults: Callable[[str], dict[str, object]], usual: str) -> type[Command]:
     """A class of command whose help shows `defaults(arch)`, by parameter, for the network asked for, else `usual`."""
 
-    class PanelCommand(TyperCommand):
+    class PanelCommand(Command):
         def parse_args(self, ctx, args: list[str]) -> list[str]:
             ctx.meta["arch"] = _arch_in(args) or usual
             return super().parse_args(ctx, args)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import glob
-import json
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ox_classifier.cli.exit_codes import user_errors
-from ox_classifier.console import track
+from ox_classifier.console import say, track
 from ox_classifier.errors import OxError, UsageError
+from ox_classifier.names import is_printable, quoted
+from ox_classifier.tables import class_columns, csv_line, formulas, json_line
+
+if TYPE_CHECKING:
+    from ox_classifier.runs import Run
 
 
 def predict(
@@ -34,7 +38,9 @@ def predict(
         from ox_classifier.classifier import Classifier
 
         paths = collect(source)
-        classifier = Classifier(runs.find(run))
+        found = runs.find(run)
+        classifier = Classifier(found)
+        say(_which(found))
         write = _write_csv if as_csv else _write_json if as_json else _write_text
         failed = write(track(classifier.predict(paths), label="predicting", total=len(paths)), classifier.classes)
         if failed:
@@ -74,20 +80,31 @@ def _expand(path: Path) -> list[Path]:
     return folders.images_below(path) if path.is_dir() else [path]
 
 
+def _which(run: Run) -> str:
+    trained = datetime.fromtimestamp(run.onnx_file.stat().st_mtime)
+    return f"run {run.name} ({run.arch}), trained {trained:%Y-%m-%d %H:%M}"
+
+
 def _write_csv(predictions: Iterator, classes: tuple[str, ...]) -> int:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(("path", "predicted", *classes, "error"))
-    failed = 0
+    _write_utf8()
+    show = _shown if sys.stdout.isatty() else str  # a file or a pipe gets names as they are
+    sys.stdout.write(csv_line(map(show, ("path", "predicted", *class_columns(classes), "error"))))
+    failed = risky = 0
     for path, probabilities, error in predictions:
         if error:
             failed += 1
-            writer.writerow((path, "", *("" for _ in classes), error.reason))
+            row = (str(path), "", *("" for _ in classes), error.reason)
         else:
-            writer.writerow((path, classes[probabilities.argmax()], *(f"{p:.6f}" for p in probabilities), ""))
+            row = (str(path), classes[probabilities.argmax()], *(f"{p:.6f}" for p in probabilities), "")
+        risky += formulas(row[:2]) > 0
+        sys.stdout.write(csv_line(map(show, row)))
+    if risky:
+        say(f"{risky} rows have a name that a spreadsheet takes for a formula (= + - @): import them there as text")
     return failed
 
 
 def _write_json(predictions: Iterator, classes: tuple[str, ...]) -> int:
+    _write_utf8()
     failed = 0
     for path, probabilities, error in predictions:
         if error:
@@ -96,17 +113,29 @@ def _write_json(predictions: Iterator, classes: tuple[str, ...]) -> int:
         else:
             answers = {name: round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)}
             row = {"path": str(path), "predicted": classes[probabilities.argmax()], "probabilities": answers}
-        print(json.dumps(row, ensure_ascii=False))  # noqa: T201 - data goes to stdout
+        sys.stdout.write(f"{json_line(row)}\n")
     return failed
 
 
 def _write_text(predictions: Iterator, classes: tuple[str, ...]) -> int:
     failed = 0
-    width = max(map(len, classes))
+    names = tuple(map(_shown, classes))
+    width = max(map(len, names))
     for path, probabilities, error in predictions:
         if error:
             failed += 1
-            typer.echo(f"{'?':<{width}}          {path}  ({error.reason})")
+            sys.stdout.write(f"{'?':<{width}}          {_shown(path)}  ({_shown(error.reason)})\n")
         else:
-            typer.echo(f"{classes[probabilities.argmax()]:<{width}}  {probabilities.max():.4f}  {path}")
+            sys.stdout.write(f"{names[probabilities.argmax()]:<{width}}  {probabilities.max():.4f}  {_shown(path)}\n")
     return failed
+
+
+def _write_utf8() -> None:
+    """Data is UTF-8 whatever the machine's own encoding, like every file of ox; a name that is none keeps its bytes."""
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
+def _shown(name: object) -> str:
+    """A name as it is, or as a shell takes it where a terminal would obey it or break the line."""
+    text = str(name)
+    return text if is_printable(text) else quoted(text)

@@ -19,17 +19,23 @@ def report(
         list[str] | None, typer.Option(help="train, val or test; repeat for several [default: val test].")
     ] = None,
 ) -> None:
-    """Write confusion matrices, grids of the wrong predictions, curves and figures of a run.
+    """Write confusion matrices, grids of the wrong predictions, curves and metrics of a run.
 
-    Example: ox report lenet-1 --split val --split test
+    Example: ox report lenet-1 --split train
+
+    Splits that the report has already stay in it. Prints the metrics of each split and, as the last line, the folder.
     """
     with user_errors():
-        for name in split or ():
+        splits = tuple(dict.fromkeys(split or ("val", "test")))
+        for name in splits:
             if name not in SPLITS:
                 raise UsageError(f"--split {name!r} is unknown: give {', '.join(SPLITS)}")
         from ox_classifier import runs
+
+        found = runs.find(run)
+        say(f"run {found.name}: predicting {', '.join(splits)}")  # before the slow imports
         from ox_classifier.report import metrics, write
 
-        folder, figures = write.write(runs.find(run), split or ("val", "test"))
-        say(metrics.table(figures))
+        folder, results = write.write(found, splits)
+        typer.echo(metrics.table(results))
         typer.echo(folder)

@@ -2,57 +2,42 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ox_classifier.data import table_text
 from ox_classifier.data.listing import SPLIT_FOLDERS, LabelledImage, Listing, checked
 from ox_classifier.errors import UsageError
 
+NAMES = ("path", "label", "split", "group")
 COLUMNS = "path,label[,split][,group]"
+SUFFIXES = (".csv", ".tsv")
 
 
 def read_table(csv_path: Path | str) -> Listing:
-    """The listing a CSV describes; paths are meant from the CSV's own folder. Other columns are passed over.
+    """The listing a CSV describes, as text editors, Excel and ox write it.
+
+    It may be in UTF-8, UTF-16 or an older encoding, its cells separated by commas, semicolons, tabs or bars. A
+    relative path is meant from the CSV's own folder or, if nothing is there, from the current one. Other columns
+    are passed over.
 
     Raises:
-        UsageError: If columns, paths, labels or splits are missing, unknown or given twice; it names the line.
+        UsageError: If columns, paths, labels or splits are missing, unknown or given twice (it names the line), or
+            not one of the files is there.
     """
     csv_path = Path(csv_path)
-    try:
-        with csv_path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            names = [(name or "").strip().lower() for name in reader.fieldnames or ()]
-            reader.fieldnames = names
-            lines = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{csv_path} is no CSV in UTF-8 ({error}): expected the columns {COLUMNS}") from None
-    missing = [name for name in ("path", "label") if name not in names]
-    if missing:
-        raise UsageError(
-            f"{csv_path} lacks the column {' and '.join(missing)} (it has {', '.join(filter(None, names)) or 'none'}): "
-            f"expected a first line {COLUMNS}"
-        )
+    header, images, places, encoding = _likeliest(csv_path)
+    if not images:
+        raise UsageError(f"no images found in {csv_path}: it has no row below its first line; add one for each image")
+    if not any(places):
+        raise UsageError(f"none of the {len(images):,} files of {csv_path} is there: {_looked(csv_path, images[0])}")
     root = csv_path.parent
-    images, seen = [], {}
-    for number, row in lines:
-        image = _image(
-            {name: (row.get(name) or "").strip() for name in ("path", "label", "split", "group")},
-            root,
-            csv_path,
-            number,
-        )
-        if image.path in seen:
-            raise UsageError(
-                f"{csv_path}, line {number}: {image.path} stands in line {seen[image.path]} already: keep one"
-            )
-        seen[image.path] = number
-        images.append(image)
-    ignored = [name for name in names if name and name not in ("path", "label", "split", "group")]
-    notes = (f"passed over the columns {', '.join(ignored)} of {csv_path}",) if ignored else ()
-    return checked(Listing(root, (), tuple(images), notes))
+    notes = _notes(csv_path, header, images, places, encoding)
+    placed = [replace(image, file=place or _below(root, image)) for place, image in zip(places, images, strict=True)]
+    return checked(Listing(root, (), tuple(placed), notes))
 
 
 def with_groups(listing: Listing, regex: str) -> Listing:
@@ -81,12 +66,84 @@ def with_groups(listing: Listing, regex: str) -> Listing:
     return replace(listing, images=tuple(images), notes=(*listing.notes, note))
 
 
-def _image(row: dict[str, str], root: Path, csv_path: Path, number: int) -> LabelledImage:
-    where = f"{csv_path}, line {number}"
-    for name in ("path", "label"):
-        if not row[name]:
-            raise UsageError(f"{where}: the {name} is empty: give every image a path and a label")
-    split = row["split"].lower()
-    if split and split not in SPLIT_FOLDERS:
-        raise UsageError(f"{where}: split {row['split']!r} is unknown: give train, val, test or leave it empty")
-    return LabelledImage(os.fspath(root / row["path"]), row["label"], SPLIT_FOLDERS.get(split, ""), row["group"])
+def _likeliest(csv_path: Path) -> tuple[list[str], list[LabelledImage], list[str], str]:
+    """Column names, images as written, where each lies ("": nowhere), and the encoding that finds most of them."""
+    best, most = None, -1
+    for text, encoding in table_text.texts(csv_path):
+        header, rows = table_text.rows(csv_path, text, NAMES)
+        missing = [name for name in ("path", "label") if name not in header]
+        if missing:
+            has = ", ".join(filter(None, header))[:100] or "none"
+            raise UsageError(
+                f"{csv_path} lacks the column {' and '.join(missing)} (it has {has}): expected a first line {COLUMNS}"
+            )
+        images = _images(csv_path, rows)
+        places = [_place(csv_path.parent, image) for image in images]
+        there = sum(map(bool, places))
+        if there > most:
+            best, most = (header, images, places, encoding), there
+        if there == len(images):
+            break
+    return best
+
+
+def _notes(
+    csv_path: Path, header: Sequence[str], images: Sequence[LabelledImage], places: Sequence[str], encoding: str
+) -> tuple[str, ...]:
+    """What a reader should know of how the table was understood."""
+    notes = []
+    if not encoding.startswith("utf"):
+        notes.append(f"{csv_path} is no UTF-8: read as {encoding}")
+    ignored = [name for name in header if name and name not in NAMES]
+    if ignored:
+        notes.append(f"passed over the columns {', '.join(ignored)} of {csv_path}")
+    elsewhere = sum(
+        bool(place) and place != _below(csv_path.parent, image) for place, image in zip(places, images, strict=True)
+    )
+    if elsewhere:
+        notes.append(
+            f"{elsewhere:,} of {len(images):,} files of {csv_path} were found from the current folder "
+            f"{Path.cwd()}, not from the CSV's own"
+        )
+    lost = [image for place, image in zip(places, images, strict=True) if not place]
+    if lost:
+        notes.append(
+            f"{len(lost):,} of {len(images):,} files of {csv_path} are not there: {_looked(csv_path, lost[0])}"
+        )
+    return tuple(notes)
+
+
+def _images(csv_path: Path, rows: Sequence[table_text.Row]) -> list[LabelledImage]:
+    images, seen = [], {}
+    for number, row in rows:
+        where = f"{csv_path}, line {number}"
+        path, label, split, group = (row.get(name, "") for name in NAMES)
+        for name, value in (("path", path), ("label", label)):
+            if not value:
+                raise UsageError(f"{where}: the {name} is empty: give every image a path and a label")
+        if split and split.lower() not in SPLIT_FOLDERS:
+            raise UsageError(f"{where}: split {split!r} is unknown: give train, val, test or leave it empty")
+        if seen.setdefault(Path(path), number) != number:
+            raise UsageError(f"{where}: {path} stands in line {seen[Path(path)]} already: keep one")
+        images.append(LabelledImage(path, label, SPLIT_FOLDERS.get(split.lower(), ""), group))
+    return images
+
+
+def _below(root: Path, image: LabelledImage) -> str:
+    return os.fspath(root / image.file)
+
+
+def _place(root: Path, image: LabelledImage) -> str:
+    """Where the file lies: in the CSV's folder, else in the current one (then as an absolute path), else ""."""
+    below = _below(root, image)
+    if os.path.exists(below):  # noqa: PTH110 - a third of the time, and there may be 100,000
+        return below
+    return os.path.abspath(image.file) if os.path.exists(image.file) else ""  # noqa: PTH100, PTH110
+
+
+def _looked(csv_path: Path, image: LabelledImage) -> str:
+    """Which places were tried for a file."""
+    places = dict.fromkeys((csv_path.parent.absolute(), Path.cwd()))
+    if Path(image.file).is_absolute():
+        return f"looked for {image.file}"
+    return f"looked for {image.file} in {' and in '.join(map(str, places))}"

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from ox_classifier.data.csv_listing import read_table
+from ox_classifier.data import csv_listing
 from ox_classifier.data.images import SUFFIXES
 from ox_classifier.data.listing import LAYOUTS, SPLIT_FOLDERS, LabelledImage, Listing, checked, kinds, natural_key
 from ox_classifier.errors import UsageError
@@ -24,8 +24,8 @@ def find(data: Path | str) -> Listing:
         UsageError: If nothing is there, if there is one class only, or if val or test has a class that train lacks.
     """
     data = Path(data)
-    if data.suffix.lower() == ".csv" and data.is_file():
-        return read_table(data)
+    if data.suffix.lower() in csv_listing.SUFFIXES and data.is_file():
+        return csv_listing.read_table(data)
     if not data.is_dir():
         what = "is a file" if data.exists() else "does not exist"
         raise UsageError(f"{data} {what}: expected a folder of images as {LAYOUTS}")

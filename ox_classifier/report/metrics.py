@@ -8,16 +8,17 @@ import numpy as np
 from sklearn import metrics as sk
 
 from ox_classifier.intervals import accuracy_text, wilson
+from ox_classifier.names import printable
 
 
 def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Cross-entropy of each row, shape (n,): -log of the probability given to the true class (clipped at 1e-7)."""
     given = probabilities[np.arange(len(truth)), truth].astype(np.float64)
-    return -np.log(np.clip(given, 1e-7, 1.0))
+    return 0.0 - np.log(np.clip(given, 1e-7, 1.0))  # a unary minus would make -0.0 of the logarithm of 1
 
 
 def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]) -> dict:
-    """Every figure of one split, as plain values for metrics.json.
+    """Every metric of one split, as plain values for metrics.json.
 
     `probabilities` has shape (n, classes), `truth` holds class indices, shape (n,). ROC AUC is one class against
     the rest, averaged over the classes; it is None where only one class occurs.
@@ -60,16 +61,17 @@ def roc_auc(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
     return float(np.mean(areas)) if areas else None
 
 
-def table(metrics: dict[str, dict]) -> str:
-    """The figures of each split as text for a terminal."""
+def table(results: dict[str, dict]) -> str:
+    """The metrics of each split as text for a terminal."""
     lines = []
-    for split, figures in metrics.items():
-        auc = "-" if figures["roc_auc"] is None else f"{figures['roc_auc']:.4f}"
-        lines.append(f"{split}: accuracy {accuracy_text(figures['correct'], figures['images'])}")
-        lines.append(f"  ROC AUC {auc}   log loss {figures['log_loss']:.4f}")
-        width = max(5, *(len(name) for name in figures["classes"]))
+    for split, result in results.items():
+        auc = "-" if result["roc_auc"] is None else f"{result['roc_auc']:.4f}"
+        lines.append(f"{split}: accuracy {accuracy_text(result['correct'], result['images'])}")
+        lines.append(f"  ROC AUC {auc}   log loss {result['log_loss']:.4f}")
+        names = [printable(name) for name in result["classes"]]
+        width = max(5, *map(len, names))
         lines.append(f"  {'class':<{width}}  precision  recall      F1  support")
-        for name, row in figures["classes"].items():
-            figures_of_class = f"{row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:7}"
-            lines.append(f"  {name:<{width}}  {figures_of_class}")
+        for name, row in zip(names, result["classes"].values(), strict=True):
+            of_class = f"{row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:7}"
+            lines.append(f"  {name:<{width}}  {of_class}")
     return "\n".join(lines)

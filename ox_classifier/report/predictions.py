@@ -1,13 +1,14 @@
-"""The one table behind every figure of a report: who was predicted what, keyed by path."""
+"""The one table behind every picture and metric of a report: who was predicted what, keyed by path."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ox_classifier.report.metrics import log_losses
+from ox_classifier.tables import class_columns
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Predictions:
         return self.take(wrong[np.argsort(-self.losses[wrong], kind="stable")])
 
     def take(self, rows: Sequence[int]) -> Predictions:
-        """The rows of the given places, in that order."""
+        """The rows of the given indices, in that order."""
         rows = np.asarray(rows, dtype=int)
         return Predictions(
             self.classes,
@@ -50,12 +51,23 @@ class Predictions:
             self.probabilities[rows],
         )
 
+    def merged(self, other: Predictions) -> Predictions:
+        """The rows of both, sorted by path."""
+        joined = Predictions(
+            self.classes,
+            self.paths + other.paths,
+            self.splits + other.splits,
+            np.concatenate([self.truth, other.truth]),
+            np.concatenate([self.probabilities, other.probabilities]),
+        )
+        return joined.take(sorted(range(len(joined.paths)), key=joined.paths.__getitem__))
+
     def header(self) -> tuple[str, ...]:
-        """Column names of predictions.csv."""
-        return ("path", "split", "label", "predicted", *self.classes, "loss")
+        """Column names of predictions.csv; a class named like another column has `p_` before it."""
+        return ("path", "split", "label", "predicted", *class_columns(self.classes), "loss")
 
     def rows(self) -> list[tuple]:
-        """Rows of predictions.csv."""
+        """Rows of predictions.csv; probabilities have as many digits, six at least, as it takes to read them back."""
         names, predicted, losses = self.classes, self.predicted, self.losses
         return [
             (
@@ -63,8 +75,22 @@ class Predictions:
                 self.splits[i],
                 names[self.truth[i]],
                 names[predicted[i]],
-                *(f"{p:.6f}" for p in self.probabilities[i]),
+                *(np.format_float_positional(p, min_digits=6) for p in self.probabilities[i]),
                 f"{losses[i]:.6f}",
             )
             for i in range(len(self.paths))
         ]
+
+    @classmethod
+    def from_rows(cls, classes: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Predictions:
+        """The predictions whose `rows`, by the names of `header`, were read from predictions.csv; float32.
+
+        Raises:
+            ValueError, KeyError or TypeError: If a column is missing, a label is no class or a cell no probability.
+        """
+        columns, classes = class_columns(classes), tuple(classes)
+        probabilities = np.array([[row[column] for column in columns] for row in rows], dtype=np.float32)
+        if not ((probabilities >= 0) & (probabilities <= 1)).all():  # NaN fails too
+            raise ValueError("a probability lies outside 0 to 1")
+        truth = np.array([classes.index(row["label"]) for row in rows])
+        return cls(classes, tuple(r["path"] for r in rows), tuple(r["split"] for r in rows), truth, probabilities)

@@ -1,80 +1,69 @@
-"""Writes report/ of a run: the table of predictions, and the matrix, grid, curves and figures made from it."""
+"""Writes report/ of a run: the table of predictions, and the metrics, matrices, grids and curves made from it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from ox_classifier.classifier import Classifier
-from ox_classifier.console import say, track
 from ox_classifier.data import images
-from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing, write_text
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.report import figures, metrics
 from ox_classifier.report.figures import Mistake
 from ox_classifier.report.predictions import Predictions
+from ox_classifier.report.table import FILE, HELD_OUT, METRICS, fingerprint, table
 from ox_classifier.runs import Run
 
+SPLITS = ("train", "val", HELD_OUT, "test")
+PICTURES = ("confusion_matrix_{}.png", "mistakes_{}.png")  # of each split
 MOST_MISTAKES = 48
 THUMBNAIL = 320
 
 
 def write(run: Run, splits: Sequence[str] = ("val", "test")) -> tuple[Path, dict[str, dict]]:
-    """Predict every image of the splits and write what there is to see; gives the folder and the figures by split.
+    """Predict every image of the splits and write what there is to see; gives the folder and the metrics by split.
+
+    Splits that the last report has, of the same model, stay. Every file is made from the one table, and what the
+    table no longer has goes.
 
     Raises:
-        UsageError: If the run has none of the splits or their images are gone.
+        UsageError: If the run has none of the splits, their images are gone, or the folder leads elsewhere.
     """
-    found = predictions(run, splits)
     folder = run.folder("report")
-    results = {}
-    for split in splits:
-        rows = found.of(split)
-        if not rows.paths:
-            continue
-        result = results[split] = metrics.summary(rows.probabilities, rows.truth, run.classes)
-        heading = f"{run.name}, {split}: accuracy {accuracy_text(result['correct'], result['images'])}"
-        counts = np.array(result["confusion_matrix"])
-        matrix = figures.confusion_matrix(counts, run.classes, title=heading.replace(" (", "\n("))
-        _save(matrix, folder / f"confusion_matrix_{split}.png")
-        worst = rows.worst()
-        grid = figures.mistakes(_mistakes(run, worst), title=heading, total=len(worst.paths))
-        _save(grid, folder / f"mistakes_{split}.png")
+    found = table(run, splits)
+    parts = {split: rows for split in SPLITS if (rows := found.of(split)).paths}
+    results = {split: metrics.summary(rows.probabilities, rows.truth, run.classes) for split, rows in parts.items()}
+    _remove_others(folder, parts)
+    run.write_table(FILE, found.header(), found.rows())
+    told = {"run": run.name, "fingerprint": fingerprint(run), **results}
+    write_text(run.path / METRICS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    for split, rows in parts.items():
+        _draw(run, split, rows, results[split])
     _save(_curves(run), folder / "curves.png")
-    run.write_table("report/predictions.csv", found.header(), found.rows())
-    write_text(folder / "metrics.json", json.dumps({"run": run.name, **results}, indent=2, ensure_ascii=False) + "\n")
     return folder, results
 
 
-def predictions(run: Run, splits: Sequence[str]) -> Predictions:
-    """What the run's network says of every image of its splits, sorted by path.
+def _remove_others(folder: Path, splits: Collection[str]) -> None:
+    for name in PICTURES:
+        for split in SPLITS:
+            if split not in splits:
+                (folder / name.format(split)).unlink(missing_ok=True)
 
-    Raises:
-        UsageError: As in `write`.
-    """
-    used = sorted((row for row in run.read_table("split.csv") if row["split"] in splits), key=lambda row: row["path"])
-    if not used:
-        raise UsageError(f"run {run.name} has no images in {', '.join(splits)}: give another --split")
-    answers = Classifier(run).predict(run.source(row["path"]) for row in used)
-    rows, truth, probabilities, lost = [], [], [], []
-    for row, answer in track(zip(used, answers, strict=True), label="predicting", total=len(used)):
-        if answer.error:
-            lost.append(answer.error)
-            continue
-        rows.append(row)
-        truth.append(run.classes.index(row["label"]))
-        probabilities.append(answer.probabilities)
-    if not rows:
-        raise UsageError(f"none of the {len(used)} images of {run.name} can be read any more; the first: {lost[0]}")
-    for error in lost:
-        say(f"left out, it could be read when the run was trained: {error}")
-    paths, names = tuple(row["path"] for row in rows), tuple(row["split"] for row in rows)
-    return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities))
+
+def _draw(run: Run, split: str, rows: Predictions, result: dict) -> None:
+    heading = f"{run.name}, {split}: accuracy {accuracy_text(result['correct'], result['images'])}"
+    counts = np.array(result["confusion_matrix"])
+    worst = rows.worst()
+    pictures = (
+        figures.confusion_matrix(counts, run.classes, title=heading.replace(" (", "\n(")),
+        figures.mistakes(_mistakes(run, worst), title=heading, total=len(worst.paths)),
+    )
+    for name, figure in zip(PICTURES, pictures, strict=True):
+        _save(figure, run.folder("report") / name.format(split))
 
 
 def _mistakes(run: Run, worst: Predictions) -> list[Mistake]:
@@ -88,14 +77,17 @@ def _mistakes(run: Run, worst: Predictions) -> list[Mistake]:
 
 
 def _thumbnail(path: Path) -> np.ndarray:
-    picture = images.open_picture(path, at_least=(THUMBNAIL, THUMBNAIL)).image
+    try:
+        picture = images.open_picture(path, at_least=(THUMBNAIL, THUMBNAIL)).image
+    except images.ImageError:
+        return np.full((THUMBNAIL, THUMBNAIL), 235, np.uint8)  # gone since it was predicted: an empty frame
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     return np.asarray(picture)
 
 
 def _curves(run: Run) -> Figure:
-    rows = run.history()
-    history = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+    rows = run.read_table("history.csv")
+    history = {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
     return figures.curves(history, title=f"{run.name}: accuracy and loss by epoch", best_epoch=run.best_epoch)
 
 

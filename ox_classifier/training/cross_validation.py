@@ -13,6 +13,7 @@ from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.devices import Device
 from ox_classifier.errors import UsageError
 from ox_classifier.runs import Run
+from ox_classifier.tables import class_columns
 from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
 from ox_classifier.training.tasks import answers, task_of
@@ -51,7 +52,7 @@ def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
             return last
         done.append(fold)
         held_out += _answers(fold, dataset, number)
-    last.write_table(HELD_OUT, ("path", "label", "fold", *(f"p {name}" for name in last.classes)), sorted(held_out))
+    last.write_table(HELD_OUT, ("path", "label", "fold", *class_columns(last.classes)), sorted(held_out))
     results = [(fold.name, fold.results["val"]["correct"], fold.results["val"]["images"]) for fold in done]
     last.update(cross_validation=[list(result) for result in results])
     rates = _rates(done)

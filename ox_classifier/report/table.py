@@ -1,0 +1,95 @@
+"""A run → the table of its predictions: some splits predicted now, the others kept from the last report."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from ox_classifier.classifier import Classifier
+from ox_classifier.console import say, track
+from ox_classifier.errors import UsageError
+from ox_classifier.report.predictions import Predictions
+from ox_classifier.runs import Run
+
+HELD_OUT = "held-out"  # in place of "val" in a run that was trained on everything after its folds
+FILE, METRICS = "report/predictions.csv", "report/metrics.json"
+
+
+def table(run: Run, splits: Sequence[str]) -> Predictions:
+    """Predictions of the given splits, made now, and of those the last report has of the same model and split.
+
+    Raises:
+        UsageError: As in `predict`.
+    """
+    if run.folds:
+        splits = [HELD_OUT if split == "val" else split for split in splits]
+    earlier = kept(run, splits)
+    now = held_out(run) if HELD_OUT in splits else None
+    rest = [split for split in splits if split != HELD_OUT]
+    if now is None or set(rest) & set(run.splits().values()):
+        predicted = predict(run, rest)
+        now = predicted if now is None else now.merged(predicted)
+    if not earlier.paths:
+        return now
+    say(f"kept from the last report, which was of the same model: {', '.join(sorted(set(earlier.splits)))}")
+    return now.merged(earlier)
+
+
+def predict(run: Run, splits: Sequence[str]) -> Predictions:
+    """What the run's network says of every image of its splits, sorted by path.
+
+    Raises:
+        UsageError: If the run has none of the splits or their images are gone.
+    """
+    used = sorted((row for row in run.read_table("split.csv") if row["split"] in splits), key=lambda row: row["path"])
+    if not used:
+        raise UsageError(f"run {run.name} has no images in {', '.join(splits)}: give another --split")
+    answers = Classifier(run).predict(run.source(row["path"]) for row in used)
+    rows, truth, probabilities, lost = [], [], [], []
+    for row, answer in track(zip(used, answers, strict=True), label="predicting", total=len(used)):
+        if answer.error:
+            lost.append(answer.error)
+            continue
+        rows.append(row)
+        truth.append(run.classes.index(row["label"]))
+        probabilities.append(answer.probabilities)
+    if not rows:
+        raise UsageError(f"none of the {len(used)} images of {run.name} can be read any more; the first: {lost[0]}")
+    for error in lost:
+        say(f"left out, it could be read when the run was trained: {error}")
+    paths, names = tuple(row["path"] for row in rows), tuple(row["split"] for row in rows)
+    return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities))
+
+
+def held_out(run: Run) -> Predictions:
+    """Of a cross-validation: what each image was answered by the fold that had not learned from it."""
+    rows = [row | {"split": HELD_OUT} for row in run.read_table("held_out.csv")]
+    return Predictions.from_rows(run.classes, rows)
+
+
+def kept(run: Run, splits: Sequence[str]) -> Predictions:
+    """The rows of the last report in other splits than these; none if it was of another model, or is damaged."""
+    none = Predictions(run.classes, (), (), np.array([], dtype=int), np.empty((0, len(run.classes)), np.float32))
+    try:
+        told = json.loads((run.path / METRICS).read_text(encoding="utf-8"))
+        rows = [row for row in run.read_table(FILE) if row["split"] not in splits]
+        same = told.get("fingerprint") == fingerprint(run)
+        earlier = Predictions.from_rows(run.classes, rows) if rows and same else none
+    except (UsageError, OSError, AttributeError, ValueError, KeyError, TypeError, csv.Error):
+        return none
+    if rows and not same:
+        left = ", ".join(sorted({row["split"] for row in rows}))
+        say(f"no longer in the report, as another model or ox predicted it: {left} (--split adds it again)")
+    return earlier
+
+
+def fingerprint(run: Run) -> str:
+    """What predictions follow from: the network, the classes, the pixel rule and the split."""
+    digest = hashlib.sha256(json.dumps([run.classes, run.rule.as_dict()]).encode())
+    for path in (run.onnx_file, run.path / "split.csv"):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
