@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ox_classifier.console import say, track
 from ox_classifier.data.images import as_float, read
-from ox_classifier.files import write_text
+from ox_classifier.files import replacing, write_text
 from ox_classifier.inspection import figures, gradcam, layers
 from ox_classifier.inspection.page import Chapter, Picture, Section, html
 from ox_classifier.networks import bases, builders, saved
@@ -25,7 +25,7 @@ NO_DIAGRAM = (
     "No diagram: it needs Graphviz (its program dot) and pydot, "
     "which pip install 'ox-classifier[diagram]' and your system's package graphviz bring."
 )
-MADE_AGAIN = "What training did to the weights. Those before training are made again from the run's seed."
+MADE_AGAIN = "The weights before training and after. Those before are computed again from the run's seed."
 UNFOLDED = 3  # layers whose feature maps are shown at once; VGG16 has 13
 TALL = 12  # layers whose diagram still fits a page
 
@@ -39,7 +39,9 @@ def write(run: Run, images: Sequence[Path] = ()) -> tuple[Path, list[layers.Laye
         UsageError: If the run has no saved network, or an image can't be read.
     """
     rule = PixelRule(**run.config["pixels"])
-    pixels = [as_float(read(path, rule)) for path in images]  # before the slow part: a wrong path is told at once
+    pixels = [
+        as_float(read(path, rule)) for path in images
+    ]  # before the slow part, so that a wrong path is reported at once
     model = saved.load(run.keras_file)
     folder = run.path / "inspect"
     folder.mkdir(exist_ok=True)
@@ -81,7 +83,8 @@ def _layers(model: keras.Model, rows: list[layers.LayerRow], folder: Path) -> Ch
     import keras
 
     drawn = folder / "diagram.png"
-    keras.utils.plot_model(model, drawn, show_shapes=True, show_layer_names=True, dpi=80)
+    with replacing(drawn) as beside:
+        keras.utils.plot_model(model, beside, show_shapes=True, show_layer_names=True, dpi=80)
     pictures = [Picture(drawn, "diagram of the layers with their shapes", "drawn")]
     tall = len(rows) > TALL
     return Chapter(
@@ -90,10 +93,10 @@ def _layers(model: keras.Model, rows: list[layers.LayerRow], folder: Path) -> Ch
 
 
 def _kernels(run: Run, model: keras.Model, folder: Path) -> Chapter:
-    # A frozen convolution is what it was: nothing to make again, and no ImageNet weights to look for.
+    # Frozen convolutions have not changed: no need to build the network again, nor to look for ImageNet weights.
     kept = layers.convolutions_frozen(model) and not run.config.get("fine_tune")
     before = model if kept else untrained(run)
-    told = "The base is frozen: training left its weights as they came." if kept else MADE_AGAIN
+    told = "The base is frozen: training left its weights as they were." if kept else MADE_AGAIN
     sections = []
     for kernels in track(layers.kernels(model, before), label="drawing kernels"):
         name = kernels.layer
@@ -146,5 +149,6 @@ def _explained(found: gradcam.GradCam) -> str:
 
 
 def _save(figure: Figure, path: Path, text: str, kind: str = "") -> Picture:
-    figure.savefig(path)
+    with replacing(path) as beside:
+        figure.savefig(beside)
     return Picture(path, text, kind)

@@ -16,6 +16,7 @@ from ox_classifier.errors import UsageError
 from ox_classifier.files import write_text
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.report import figures, metrics
+from ox_classifier.report.confusion_figure import confusion_matrix
 from ox_classifier.report.figures import Mistake
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.runs import Run
@@ -41,7 +42,7 @@ def write(run: Run, splits: Sequence[str] = ("val", "test")) -> tuple[Path, dict
         result = results[split] = metrics.summary(rows.probabilities, rows.truth, run.classes)
         heading = f"{run.name}, {split}: accuracy {accuracy_text(result['correct'], result['images'])}"
         counts = np.array(result["confusion_matrix"])
-        matrix = figures.confusion_matrix(counts, run.classes, title=heading.replace(" (", "\n("))
+        matrix = confusion_matrix(counts, run.classes, title=heading.replace(" (", "\n("))
         _save(matrix, folder / f"confusion_matrix_{split}.png")
         worst = rows.worst()
         grid = figures.mistakes(_mistakes(run, worst), title=heading, total=len(worst.paths))
