@@ -16,6 +16,10 @@ class UsageError(OxError):
     exit_code = 2
 
 
+class UsageValueError(UsageError, ValueError):
+    """A setting out of its range, for callers who expect Python's own error (exit code 2)."""
+
+
 class GateError(OxError):
     """The work finished, but a check that the user asked for failed (exit code 3)."""
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasImageDataGenerator
 
 from ox_classifier.augmentation import directory as directories
-from ox_classifier.augmentation import sampling, transforms
+from ox_classifier.augmentation import sampling
+from ox_classifier.augmentation.augmenter import Augmenter
 from ox_classifier.augmentation.batches import Batches, Saving
 from ox_classifier.augmentation.directory import ANTIALIASED, Files
+from ox_classifier.augmentation.transforms import OURS
 from ox_classifier.console import say
 from ox_classifier.data.decoding import MEMORY_BUDGET, decode
 from ox_classifier.errors import UsageError
@@ -19,7 +22,9 @@ from ox_classifier.pixels import PixelRule
 
 COLORS = ("rgb", "grayscale")
 CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
-OURS = ("stroke", "blur", "contrast", "invert", "noise")
+# what the augmenter is told; what follows from statistics of `fit` stays with Keras
+SETTINGS = tuple(setting.name for setting in fields(Augmenter))
+STANDARDIZING = ("rescale", "preprocessing_function", "samplewise_center", "samplewise_std_normalization")
 
 
 class ImageDataGenerator(KerasImageDataGenerator):
@@ -29,18 +34,13 @@ class ImageDataGenerator(KerasImageDataGenerator):
     every transform depends on (seed, epoch, index) only; the validation subset is drawn at random, stratified,
     and never augmented; files are decoded once, by `data.images`. The same parameters give the same pixels as Keras.
 
-    Five settings are ours, all off by default, drawn for every image anew:
-        stroke: Ink (dark on light) gets up to so many pixels thicker or thinner on each side.
-        blur: Largest sigma of a Gaussian blur, in pixels.
-        contrast: (low, high) factors, stretching about the image's mean; 1 leaves it as it is.
-        invert: Probability of the negative, 255 - x.
-        noise: Largest sigma of Gaussian noise, on the scale 0..255.
+    Five settings are the Augmenter's own: stroke, blur, contrast, invert, noise.
     `split_seed` chooses which images `validation_split` sets apart; it belongs to the generator, so that
     both subsets agree whatever `seed` each is shuffled by.
 
     Raises:
-        UsageError: If a setting of ours is out of its range.
-        ValueError: Keras' own, for its settings.
+        UsageValueError: If a setting is out of its range.
+        ValueError: Keras' own, for some of its settings.
     """
 
     def __init__(
@@ -55,15 +55,14 @@ class ImageDataGenerator(KerasImageDataGenerator):
         **kwargs,  # Keras' 22 settings, which Keras checks
     ):
         super().__init__(*args, **kwargs)
-        for name, value in (("stroke", stroke), ("blur", blur), ("noise", noise)):
-            if not value >= 0:
-                raise UsageError(f"{name}={value}: expected 0 (off) or more")
-        if not 0 <= invert <= 1:
-            raise UsageError(f"invert={invert}: expected a probability from 0 to 1")
-        if contrast is not None and not (len(contrast) == 2 and 0 <= contrast[0] <= contrast[1]):
-            raise UsageError(f"contrast={contrast}: expected two factors, low and high, such as (0.7, 1.3)")
         self.stroke, self.blur, self.contrast, self.invert, self.noise = stroke, blur, contrast, invert, noise
         self.split_seed = split_seed
+        _ = self.augmenter  # checks them all
+
+    @property
+    def augmenter(self) -> Augmenter:
+        """What does the work, by the settings as they are now: public code changes them after construction."""
+        return Augmenter(**{name: getattr(self, name) for name in SETTINGS})
 
     def flow(
         self,
@@ -92,7 +91,7 @@ class ImageDataGenerator(KerasImageDataGenerator):
             raise UsageError(f"images of shape {images.shape}: expected (n, height, width, channels)")
         if images.dtype != np.uint8:
             images = images.astype(self.dtype)
-            if any(getattr(self, name) for name in OURS):
+            if self.augmenter.touches:
                 raise UsageError(f"{', '.join(OURS)} work on whole numbers 0..255: pass images before rescaling them")
         y, sample_weight = (None if v is None else np.asarray(v) for v in (y, sample_weight))
         for name, values in (("y", y), ("sample_weight", sample_weight), *(("x[1]", e) for e in extra)):
@@ -179,93 +178,42 @@ class ImageDataGenerator(KerasImageDataGenerator):
 
     def draws(self, shape: tuple[int, int, int], seed: int, epoch: int, indices: Sequence[int]) -> list[dict]:
         """`draw` for many images at once."""
-        return [
-            sampling.parameters(self, shape, row)
-            for row in sampling.uniforms(seed, epoch, indices, len(sampling.NUMBERS)).tolist()
-        ]
+        return self.augmenter.draws(self._last(shape), seed, epoch, indices)
 
     def get_random_transform(self, img_shape, seed: int | None = None) -> dict:
         """Keras' own way to draw, from `seed` or NumPy's global generator; width and height the right way round."""
         random = np.random if seed is None else np.random.default_rng(seed)
-        return sampling.parameters(self, img_shape, random.random(len(sampling.NUMBERS)).tolist())
+        return sampling.parameters(self.augmenter, self._last(img_shape), random.random(len(sampling.NUMBERS)).tolist())
 
     def batch(self, images: np.ndarray, rows: np.ndarray, seed: int, epoch: int, *, augment: bool = True) -> np.ndarray:
         """What `Batches` is made of: the images of `rows`, each with its own draw."""
-        if not (augment and self.random):
+        if not (augment and self.augmenter.random):
             return self.apply(images[rows])
         return self.apply([images[row] for row in rows], self.draws(images.shape[1:], seed, epoch, rows))
 
-    @property
-    def random(self) -> bool:
-        """Whether any random transform is switched on."""
-        moves = (
-            self.rotation_range,
-            self.shear_range,
-            self.channel_shift_range,
-            self.horizontal_flip,
-            self.vertical_flip,
-        )
-        shifts = any(np.any(shift) for shift in (self.width_shift_range, self.height_shift_range))
-        zooms = list(self.zoom_range) != [1, 1] or self.brightness_range is not None
-        return bool(any(moves) or shifts or zooms or any(getattr(self, name) for name in OURS))
-
     def apply(self, images: Sequence[np.ndarray], parameters: Sequence[dict] | None = None) -> np.ndarray:
-        """Transform and standardise images: float32 of shape (n, height, width, channels), what a network is fed.
-
-        uint8 images take one pass of OpenCV; what OpenCV does otherwise than Keras goes through Keras.
-        """
-        alone = not self._standardizes  # then the factor is part of the warp
-        scale = self.rescale or 1.0 if alone else 1.0
-        out = np.empty((len(images), *np.shape(images[0])), np.float32)
-        if parameters is None:
-            np.multiply(images, np.float32(scale), out=out, casting="same_kind")
-        else:
-            for image, drawn, target in zip(images, parameters, out, strict=True):
-                if self._native(image, drawn):
-                    transforms.transform(image, drawn, target, fill_mode=self.fill_mode, cval=self.cval, scale=scale)
-                else:
-                    moved = self.apply_transform(image.astype(np.float32), drawn)
-                    np.multiply(moved, np.float32(scale), out=target)
-        if not alone:
-            for target in out:
-                target[...] = self.standardize(target)
-        return out.astype(self.dtype, copy=False)
+        """Transform and standardise images: shape (n, height, width, channels), what a network is fed."""
+        fitted = self.featurewise_center or self.featurewise_std_normalization or self.zca_whitening
+        if self.channel_axis == 3 and not fitted:
+            return self.augmenter.apply(images, parameters).astype(self.dtype, copy=False)
+        plain = Augmenter(**{name: getattr(self, name) for name in SETTINGS if name not in STANDARDIZING})
+        if self.channel_axis == 1:
+            images = [np.moveaxis(image, 0, 2).astype(np.float32) for image in images]  # so that scipy takes them
+        moved = plain.apply(images, parameters)
+        if self.channel_axis == 1:
+            moved = np.ascontiguousarray(np.moveaxis(moved, 3, 1))
+        for image in moved:
+            image[...] = self.standardize(image)
+        return moved.astype(self.dtype, copy=False)
 
     def apply_transform(self, x: np.ndarray, transform_parameters: dict) -> np.ndarray:
-        """Keras' own transform of one float image (0..255), with our five settings around it."""
-        if any(transform_parameters.get(name) is not None for name in OURS):
-            last = np.moveaxis(x, self.channel_axis - 1, 2)
-            whole = np.ascontiguousarray(np.clip(np.rint(last), 0, 255), dtype=np.uint8)
-            x = np.moveaxis(transforms.retouch(whole, transform_parameters), 2, self.channel_axis - 1).astype(x.dtype)
+        """Keras' own transform of one image (0..255) of any type, with our five settings around it."""
         last = np.moveaxis(x, self.channel_axis - 1, 2)
-        source = transforms.matrix(transform_parameters, *last.shape[:2])
-        if source is not None:  # Keras calls scipy by a name that SciPy 2 removes
-            cval = 255 - self.cval if transform_parameters.get("invert") else self.cval
-            last = transforms.warp_by_scipy(last, source, self.interpolation_order, self.fill_mode, cval)
-            x = np.moveaxis(last, 2, self.channel_axis - 1)
-        still = {"theta": 0, "tx": 0, "ty": 0, "shear": 0, "zx": 1, "zy": 1}
-        x = super().apply_transform(x, {**transform_parameters, **still})
-        if transform_parameters.get("noise"):
-            x = np.ascontiguousarray(x, dtype=np.float32)
-            transforms.tone(x, {name: transform_parameters[name] for name in ("noise", "noise_start")})
-        return x
+        return np.moveaxis(self.augmenter.transform(last, transform_parameters), 2, self.channel_axis - 1)
 
-    @property
-    def _standardizes(self) -> bool:
-        """Whether more than a factor is applied after the transform."""
-        centers = self.samplewise_center or self.featurewise_center or self.zca_whitening
-        scales = self.samplewise_std_normalization or self.featurewise_std_normalization
-        return bool(centers or scales or self.preprocessing_function)
-
-    def _native(self, image: np.ndarray, drawn: dict) -> bool:
-        """Whether OpenCV gives what Keras would."""
-        pixels = (
-            image.dtype == np.uint8 and self.channel_axis == 3 and image.shape[2] <= 4 and self.interpolation_order == 1
-        )
-        if not pixels or (self.fill_mode not in transforms.BORDERS and transforms.matrix(drawn, 2, 2) is not None):
-            return False
-        # outside 0..255 Keras' brightness stretches the picture before it
-        return self.fill_mode != "constant" or drawn.get("brightness") is None or 0 <= self.cval <= 255
+    def _last(self, shape: Sequence[int]) -> tuple[int, int, int]:
+        """An image's shape as (height, width, channels)."""
+        return shape[self.row_axis - 1], shape[self.col_axis - 1], shape[self.channel_axis - 1]
 
     def _rows(self, labels: np.ndarray | None, n: int, subset: str) -> np.ndarray:
         """Which of `n` images belong to a subset."""

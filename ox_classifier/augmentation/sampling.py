@@ -54,23 +54,23 @@ def held_out(labels: np.ndarray | None, n: int, fraction: float, seed: int) -> n
 def parameters(settings, shape: Sequence[int], numbers: Sequence[float]) -> dict:
     """Parameters of one transform: Keras' own, and those of ours that are on.
 
-    `settings` is an ImageDataGenerator, `numbers` holds one number in [0, 1) for each of `NUMBERS`,
-    `shape` is the image's.
+    `settings` is an Augmenter, `numbers` holds one number in [0, 1) for each of `NUMBERS`, `shape` is the image's,
+    (height, width, channels).
     """
     number = dict(zip(NUMBERS, numbers, strict=True))
 
     def between(low: float, high: float, name: str) -> float:
         return low + (high - low) * number[name]
 
-    rows, columns = shape[settings.row_axis - 1], shape[settings.col_axis - 1]
-    zooms = list(settings.zoom_range) != [1, 1]
+    rows, columns = shape[:2]
+    zooms = settings.zooms
     drawn = {
         "theta": between(-settings.rotation_range, settings.rotation_range, "theta") if settings.rotation_range else 0,
         "tx": _shift(settings.width_shift_range, columns, number["tx"], number["tx_sign"]),
         "ty": _shift(settings.height_shift_range, rows, number["ty"], number["ty_sign"]),
         "shear": between(-settings.shear_range, settings.shear_range, "shear") if settings.shear_range else 0,
-        "zx": between(*settings.zoom_range, "zx") if zooms else 1,
-        "zy": between(*settings.zoom_range, "zy") if zooms else 1,
+        "zx": between(*zooms, "zx") if zooms != (1, 1) else 1,
+        "zy": between(*zooms, "zy") if zooms != (1, 1) else 1,
         "flip_horizontal": bool(settings.horizontal_flip) and number["flip_horizontal"] < 0.5,
         "flip_vertical": bool(settings.vertical_flip) and number["flip_vertical"] < 0.5,
         "channel_shift_intensity": None,

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 Parameters = Mapping[str, float]
+OURS = ("stroke", "blur", "contrast", "invert", "noise")  # what Keras has no setting for
 
 # scipy's name → OpenCV's border. "wrap" is missing: scipy's has a period of n - 1 pixels. OpenCV's constant border
 # blends with the outside where scipy's doesn't, so pixels are taken from the edge and overwritten afterwards.
@@ -227,15 +228,6 @@ def _inside(place: np.ndarray, size: int, border: int) -> np.ndarray:
         return np.clip(place, 0, size - 1)
     place = place % (2 * size)
     return np.minimum(place, 2 * size - 1 - place)
-
-
-def warp_by_scipy(x: np.ndarray, source: np.ndarray, order: int, fill_mode: str, cval: float) -> np.ndarray:
-    """What Keras itself does, slowly, with any fill mode and spline order: float (height, width, channels)."""
-    from scipy import ndimage
-
-    settings = {"order": order, "mode": fill_mode, "cval": cval}
-    planes = (x[..., channel] for channel in range(x.shape[2]))
-    return np.stack([ndimage.affine_transform(p, source[:, :2], source[:, 2], **settings) for p in planes], axis=2)
 
 
 def _overwrite_outside(out: np.ndarray, source: np.ndarray, value: float, across: bool, down: bool) -> None:

@@ -36,7 +36,7 @@ class Images(Protocol):
 
 
 class Augmenter(Protocol):
-    """What makes views: `augmentation.generator.ImageDataGenerator`, which this floor doesn't import."""
+    """What makes views: `augmentation.augmenter.Augmenter`, which this floor doesn't import."""
 
     def draws(self, shape: tuple[int, ...], seed: int, epoch: int, indices: Sequence[int]) -> list[dict]:
         """A seeded transform for each index."""
