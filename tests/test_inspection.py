@@ -91,7 +91,7 @@ def test_frozen_layers_are_said_to_be_frozen_and_not_made_again(tmp_path, image,
     text = write.write(run, [image])[0].read_text()
     assert text.count("; the layer is frozen and has not changed.") == 2
     # 10 x (6 x 6 x 64 + 1) and 320 + 18,496
-    assert "training left its weights as they came" in text and write.MADE_AGAIN not in text
+    assert "training left its weights as they were" in text and write.MADE_AGAIN not in text
     assert "23,050 trained, 18,816 frozen" in text
     assert text.index("more pictures") < text.index("feature maps of conv2")
 

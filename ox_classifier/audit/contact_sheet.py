@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,20 +10,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-INK, MUTED, LINE = "#22272e", "#6b7480", "#d7dce1"
+from ox_classifier.lettering import Lettering
+
+INK, MUTED, EDGE = "#22272e", "#6b7480", "#d7dce1"
 COLORS = {"error": "#c23b3b", "warning": "#d9822b", "note": "#2f6fb0"}
 WIDTH = 12.0  # inches
 TILE = 1.15  # inches a side
 GAP = 0.14  # between the pictures of one case
 CASE_GAP = 0.42  # between cases
 CAPTION = 0.42  # inches under a picture
-TITLE_LINE = 0.24
+LINE, TITLE_LINE = 0.24, 0.32
+LEVEL = 0.85  # from a finding's level to its sentence
 MARGIN = 0.4
 DPI = 110
 
 
 class Tile(NamedTuple):
-    """One picture: uint8 pixels (height, width[, 3]), or None for a file that can't be read, and its caption."""
+    """One picture: uint8 pixels (height, width[, 3]), or None for a file that can't be read, and its caption.
+
+    A caption is a file's name, with its folder on a line before it.
+    """
 
     pixels: np.ndarray | None
     caption: str
@@ -41,31 +46,36 @@ class Section(NamedTuple):
 
 def check_sheet(sections: Sequence[Section], *, title: str) -> Figure:
     """Draw the sections under each other; pictures of one case touch a common rule, so copies are seen as copies."""
-    plans = [(section, _title(section), _flow(section.cases)) for section in sections]
-    heights = [len(lines) * TITLE_LINE + 0.1 + len(rows) * (TILE + CAPTION) + 0.3 for _, lines, rows in plans]
-    height = MARGIN * 2 + 0.5 + sum(heights)
+    captions = [tile.caption for section in sections for case in section.cases for tile in case]
+    letters = Lettering([title, *(section.sentence for section in sections), *captions], dpi=DPI)
+    titles = letters.wrap(title, WIDTH - 2 * MARGIN, 16)
+    plans = [(section, _sentence(letters, section), _flow(section.cases)) for section in sections]
+    heights = [len(lines) * LINE + 0.1 + len(rows) * (TILE + CAPTION) + 0.3 for _, lines, rows in plans]
+    top = MARGIN + len(titles) * TITLE_LINE + 0.18
+    height = top + sum(heights) + MARGIN
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))  # one for all, in inches from the top left: an axes a picture is slow
     axes.set_axis_off()
-    axes.text(MARGIN, MARGIN, title, fontsize=16, weight="bold", color=INK, va="top")
-    top = MARGIN + 0.5
+    for i, line in enumerate(titles):
+        axes.text(MARGIN, MARGIN + i * TITLE_LINE, line, fontsize=16, color=INK, va="top", **letters.style)
     for (section, lines, rows), tall in zip(plans, heights, strict=True):
         axes.text(MARGIN, top, section.level, fontsize=11, weight="bold", color=COLORS[section.level], va="top")
         for i, line in enumerate(lines):
-            axes.text(MARGIN + 0.85, top + i * TITLE_LINE, line, fontsize=11, color=INK, va="top")
-        below = top + len(lines) * TITLE_LINE + 0.1
+            axes.text(MARGIN + LEVEL, top + i * LINE, line, fontsize=11, color=INK, va="top", **letters.style)
+        below = top + len(lines) * LINE + 0.1
         for row in rows:
             for x, case in row:
-                _draw_case(axes, x, below, case, COLORS[section.level])
+                _draw_case(axes, letters, x, below, case, COLORS[section.level])
             below += TILE + CAPTION
         top += tall
     axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     return figure
 
 
-def _title(section: Section) -> list[str]:
+def _sentence(letters: Lettering, section: Section) -> list[str]:
     more = f" ({section.more:,} more not shown)" if section.more else ""
-    return textwrap.wrap(section.sentence[0].upper() + section.sentence[1:] + more, 118) or [""]
+    room = WIDTH - 2 * MARGIN - LEVEL
+    return letters.wrap(section.sentence[:1].upper() + section.sentence[1:] + more, room, 11, most=6)
 
 
 def _flow(cases: Sequence[Sequence[Tile]]) -> list[list[tuple[float, Sequence[Tile]]]]:
@@ -83,18 +93,20 @@ def _flow(cases: Sequence[Sequence[Tile]]) -> list[list[tuple[float, Sequence[Ti
     return rows
 
 
-def _draw_case(axes: Axes, x: float, top: float, case: Sequence[Tile], color: str) -> None:
+def _draw_case(axes: Axes, letters: Lettering, x: float, top: float, case: Sequence[Tile], color: str) -> None:
     for i, tile in enumerate(case):
         left = x + i * (TILE + GAP)
         filled = "#eef0f2" if tile.pixels is None else "none"
-        axes.add_patch(Rectangle((left, top), TILE, TILE, facecolor=filled, edgecolor=LINE, linewidth=0.8))
+        axes.add_patch(Rectangle((left, top), TILE, TILE, facecolor=filled, edgecolor=EDGE, linewidth=0.8))
         if tile.pixels is None:
             middle = left + TILE / 2, top + TILE / 2
             axes.text(*middle, "not\nreadable", ha="center", va="center", color=MUTED, fontsize=9)
         else:
             _draw_pixels(axes, left, top, tile.pixels)
-        caption = "\n".join(_short(line, 19) for line in tile.caption.split("\n"))
-        axes.text(left + TILE / 2, top + TILE + 0.05, caption, fontsize=7.5, color=MUTED, ha="center", va="top")
+        folder, _, file = tile.caption.partition("\n")
+        caption = "\n".join(letters.cut(line, TILE + GAP / 2, 7.5) for line in (folder, file) if line)
+        below = {"fontsize": 7.5, "color": MUTED, "ha": "center", "va": "top", **letters.style}
+        axes.text(left + TILE / 2, top + TILE + 0.05, caption, **below)
     if len(case) > 1:
         axes.add_patch(Rectangle((x, top - 0.07), len(case) * (TILE + GAP) - GAP, 0.025, color=color))
 
@@ -108,7 +120,3 @@ def _draw_pixels(axes: Axes, left: float, top: float, pixels: np.ndarray) -> Non
     axes.imshow(
         pixels.squeeze(), cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="antialiased"
     )
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"…{text[1 - most :]}"

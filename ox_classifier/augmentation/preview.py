@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-INK, MUTED, BLUE = "#22272e", "#6b7480", "#2f6fb0"
-TILE = 1.05  # inches a side of one image
+from ox_classifier.lettering import Lettering
+
+INK, MUTED, EDGE, BLUE = "#22272e", "#6b7480", "#d7dce1", "#2f6fb0"
+# inches
+TILE = 1.05  # a side of one image
 GAP = 0.06
+MARGIN = 0.2
+NAMES = 2.0  # the column of file names
+APART = 0.14  # between an original and its views
+CLASS = 0.4  # a class's name above its rows
+HEADS = 0.36  # down to the end of the columns' heads
 DPI = 130
+LINE_HEIGHT = 1.45  # of the size of its letters
 
 
 class Example(NamedTuple):
-    """One image of a class: pixels as decoded, and `views`, (n, height, width, channels), as the network is fed them.
-
-    Both are float32 in [0, 1].
-    """
+    """One image of a class: its uint8 pixels (height, width[, channels]) as decoded, in its own proportions, and
+    `views`, (n, height, width, channels), float32 in [0, 1], as the network is fed them."""
 
     label: str
     name: str
@@ -29,44 +38,56 @@ class Example(NamedTuple):
 
 def preview(examples: Sequence[Example], *, title: str, note: str) -> Figure:
     """One row an example: the original on the left, what augmentation made of it beside; classes below one another."""
-    columns = 1 + max(len(example.views) for example in examples)
-    labels = list(dict.fromkeys(example.label for example in examples))
-    left, head, foot, between = 1.45, 0.95, 0.12, 0.22
-    width = left + columns * (TILE + GAP) + 0.3
-    height = head + len(examples) * (TILE + GAP) + (len(labels) - 1) * between + foot
+    letters = Lettering([title, note, *(text for one in examples for text in (one.label, one.name))], dpi=DPI)
+    first = MARGIN + NAMES + 0.1  # where the originals begin, from the left
+    views = first + TILE + GAP + APART
+    width = views + max(3, *(len(example.views) for example in examples)) * (TILE + GAP) - GAP + MARGIN
+    room = width - 2 * MARGIN
+    head = [(line, 12, INK) for line in letters.wrap(title, room, 12)]
+    head += [(line, 7.5, MUTED) for line in letters.wrap(note, room, 7.5)]
+    top = MARGIN + sum(size for _, size, _ in head) * LINE_HEIGHT / 72 + HEADS
+    groups = [(label, list(rows)) for label, rows in groupby(examples, lambda example: example.label)]
+    height = top + len(groups) * CLASS + len(examples) * (TILE + GAP) + MARGIN / 2
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    figure.text(0.15 / width, 1 - 0.28 / height, title, fontsize=12, color=INK, va="center")
-    figure.text(0.15 / width, 1 - 0.52 / height, note, fontsize=7.5, color=MUTED, va="center")
-    for text, place in (("original", left), ("as the network is fed it", left + TILE + GAP + 0.12)):
-        figure.text(place / width, 1 - (head - 0.09) / height, text, fontsize=8.5, color=BLUE, va="bottom")
-    top, last = head, None
-    for example in examples:
-        if last not in (None, example.label):
-            top += between
-        if last != example.label:
-            figure.text(0.15 / width, 1 - (top + TILE / 2) / height, example.label, fontsize=17, color=INK, va="center")
-        last = example.label
-        figure.text(
-            (left - 0.08) / width,
-            1 - (top + TILE / 2) / height,
-            example.name,
-            fontsize=6.5,
-            color=MUTED,
-            va="center",
-            ha="right",
-        )
-        for column, pixels in enumerate([example.pixels, *example.views]):
-            x = left + column * (TILE + GAP) + (0.12 if column else 0)
-            place = (x / width, 1 - (top + TILE) / height, TILE / width, TILE / height)
-            _tile(figure, place, pixels, original=column == 0)
-        top += TILE + GAP
+    axes = figure.add_axes((0, 0, 1, 1))  # one for all, in inches from the top left: an axes a picture is slow
+    axes.set_axis_off()
+    below = MARGIN
+    for line, size, color in head:
+        axes.text(MARGIN, below, line, fontsize=size, color=color, va="top", **letters.style)
+        below += size * LINE_HEIGHT / 72
+    for text, x in (("as it is", first), ("as the network is fed it", views)):
+        axes.text(x, top, text, fontsize=8.5, color=BLUE, va="bottom")
+    for label, rows in groups:
+        name = letters.cut(label, room, 13, keep="both")
+        axes.text(MARGIN, top + CLASS - 0.07, name, fontsize=13, color=INK, va="bottom", **letters.style)
+        top += CLASS
+        for example in rows:
+            _draw_row(axes, letters, example, top, first, views)
+            top += TILE + GAP
+    axes.set(xlim=(0, width), ylim=(height, 0))
     return figure
 
 
-def _tile(figure: Figure, place: tuple[float, float, float, float], pixels: np.ndarray, *, original: bool) -> None:
-    axes = figure.add_axes(place)
-    axes.imshow(np.clip(pixels, 0, 1).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="antialiased")
-    axes.set_axis_off()
-    edge = Rectangle((0, 0), 1, 1, transform=axes.transAxes, fill=False, clip_on=False)
-    edge.set(edgecolor=BLUE if original else "#d7dce1", linewidth=1.4 if original else 0.8)
-    axes.add_patch(edge)
+def _draw_row(axes: Axes, letters: Lettering, example: Example, top: float, first: float, views: float) -> None:
+    folder, slash, file = example.name.rpartition("/")
+    lines = [letters.cut(line, NAMES, 6.5) for line in (folder + slash, file) if line]
+    if len(lines) == 2 and letters.width("".join(lines), 6.5) <= NAMES:
+        lines = ["".join(lines)]
+    style = {"fontsize": 6.5, "color": MUTED, "ha": "right", "va": "center", **letters.style}
+    axes.text(first - 0.1, top + TILE / 2, "\n".join(lines), **style)
+    _draw_tile(axes, first, top, example.pixels, BLUE)
+    for place, view in enumerate(example.views):
+        _draw_tile(axes, views + place * (TILE + GAP), top, np.clip(view, 0, 1), EDGE)
+
+
+def _draw_tile(axes: Axes, left: float, top: float, pixels: np.ndarray, edge: str) -> None:
+    """The image in its own proportions, as large as its tile allows."""
+    high, wide = pixels.shape[:2]
+    scale = TILE / max(high, wide)
+    high, wide = high * scale, wide * scale
+    x, y = left + (TILE - wide) / 2, top + (TILE - high) / 2
+    whole = 255 if pixels.dtype == np.uint8 else 1
+    extent = (x, x + wide, y + high, y)
+    shown = pixels.squeeze(axis=2) if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=whole, extent=extent, aspect="auto", interpolation="antialiased")
+    axes.add_patch(Rectangle((x, y), wide, high, fill=False, edgecolor=edge, linewidth=1.4 if edge == BLUE else 0.8))

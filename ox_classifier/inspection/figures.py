@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from ox_classifier.report.figures import BLUE, INK, LINE, MUTED, ORANGE
+from ox_classifier.lettering import Lettering
+from ox_classifier.report.figures import BLUE, INK, LINE, MUTED, ORANGE, heading
 
 BINS = 61  # odd: one bin holds zero in its middle
 MOST_FILTERS, MOST_MAPS = 32, 32  # what a picture can hold and still be read
@@ -38,7 +39,7 @@ def kernel_histograms(layer: str, before: np.ndarray, after: np.ndarray) -> Figu
         axes.set_axisbelow(True)
         sns.despine(ax=axes)
     pair[0].set_ylabel("share of weights")
-    figure.suptitle(f"{layer}: {before.size:,} weights, their mean ± standard deviation", fontsize=11.5, color=INK)
+    _title(figure, f"{layer}: {before.size:,} weights, their mean ± standard deviation")
     return figure
 
 
@@ -91,7 +92,7 @@ def grad_cam(pixels: np.ndarray, cam: np.ndarray, *, title: str) -> Figure:
         axes.set_xlabel(label, fontsize=9, color=MUTED)
         for spine in axes.spines.values():
             spine.set_color(LINE)
-    figure.suptitle(title, fontsize=11, color=INK)
+    _title(figure, title)
     return figure
 
 
@@ -123,8 +124,17 @@ def _sheet(
         scale = figure.colorbar(shades, ax=axes, shrink=0.9, aspect=18, pad=0.015)
         scale.outline.set_visible(False)
         scale.ax.yaxis.set_major_locator(MaxNLocator(5))
-    figure.suptitle(title, fontsize=11 if len(title) < 60 else 9, color=INK)
+    _title(figure, title)
     return figure
+
+
+def _title(figure: Figure, title: str) -> None:
+    """A title on as many lines as it needs, for which the figure grows."""
+    letters = Lettering([title], dpi=DPI)
+    width, height = figure.get_size_inches()
+    lines = heading(letters, title, width - 0.3, 10.5)
+    figure.set_size_inches(width, height + (len(lines) - 1) * 0.19)
+    figure.suptitle("\n".join(lines), fontsize=10.5, color=INK, **letters.style)
 
 
 def _grown(cam: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -39,7 +39,7 @@ class Kernels:
 
 
 def untrained(build: Callable[[], keras.Model], seed: int) -> keras.Model:
-    """The network as training found it: built again right after the same seed, so with the same first weights."""
+    """The network before training: built again right after the same seed, so with the same first weights."""
     keras.utils.set_random_seed(seed)
     return build()
 
@@ -114,7 +114,7 @@ def _kernel(layer: keras.Layer) -> np.ndarray:
 
 
 def _channel_order(model: keras.Model, layer: keras.Layer) -> np.ndarray:
-    """Which channel of `layer`'s kernels looks at red, green and blue, found by showing it these: VGG16 takes BGR.
+    """Which channel of `layer`'s kernels looks at red, green and blue, found by trying: VGG16 takes BGR.
 
     A layer of other than three channels keeps its order.
     """
@@ -124,8 +124,8 @@ def _channel_order(model: keras.Model, layer: keras.Layer) -> np.ndarray:
     colours = np.zeros((4, *model.input_shape[1:]), np.float32)
     for colour in range(3):
         colours[1 + colour, ..., colour] = 1
-    seen = keras.ops.convert_to_numpy(keras.Model(model.input, layer.input)(colours, training=False))
-    return np.abs(seen[1:] - seen[0]).sum(axis=(1, 2)).argmax(axis=1)
+    answers = keras.ops.convert_to_numpy(keras.Model(model.input, layer.input)(colours, training=False))
+    return np.abs(answers[1:] - answers[0]).sum(axis=(1, 2)).argmax(axis=1)
 
 
 def _dense_as_kernels(model: keras.Model, before: keras.Model) -> list[Kernels]:

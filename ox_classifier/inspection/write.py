@@ -25,7 +25,7 @@ NO_DIAGRAM = (
     "No diagram: it needs Graphviz (its program dot) and pydot, "
     "which pip install 'ox-classifier[diagram]' and your system's package graphviz bring."
 )
-MADE_AGAIN = "What training did to the weights. Those before training are made again from the run's seed."
+MADE_AGAIN = "The weights before training and after. Those before are computed again from the run's seed."
 UNFOLDED = 3  # layers whose feature maps are shown at once; VGG16 has 13
 TALL = 12  # layers whose diagram still fits a page
 
@@ -93,7 +93,7 @@ def _kernels(run: Run, model: keras.Model, folder: Path) -> Chapter:
     # A frozen convolution is what it was: nothing to make again, and no ImageNet weights to look for.
     kept = layers.convolutions_frozen(model) and not run.fine_tune
     before = model if kept else untrained(run)
-    told = "The base is frozen: training left its weights as they came." if kept else MADE_AGAIN
+    told = "The base is frozen: training left its weights as they were." if kept else MADE_AGAIN
     sections = []
     for kernels in track(layers.kernels(model, before), label="drawing kernels"):
         name = kernels.layer

@@ -13,6 +13,7 @@ from ox_classifier.data import images
 from ox_classifier.files import replacing, write_text
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.report import figures, metrics
+from ox_classifier.report.confusion_figure import confusion_matrix
 from ox_classifier.report.figures import Mistake
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.table import FILE, HELD_OUT, METRICS, fingerprint, table
@@ -59,7 +60,7 @@ def _draw(run: Run, split: str, rows: Predictions, result: dict) -> None:
     counts = np.array(result["confusion_matrix"])
     worst = rows.worst()
     pictures = (
-        figures.confusion_matrix(counts, run.classes, title=heading.replace(" (", "\n(")),
+        confusion_matrix(counts, run.classes, title=heading.replace(" (", "\n(")),
         figures.mistakes(_mistakes(run, worst), title=heading, total=len(worst.paths)),
     )
     for name, figure in zip(PICTURES, pictures, strict=True):
@@ -88,7 +89,8 @@ def _thumbnail(path: Path) -> np.ndarray:
 def _curves(run: Run) -> Figure:
     rows = run.read_table("history.csv")
     history = {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
-    return figures.curves(history, title=f"{run.name}: accuracy and loss by epoch", best_epoch=run.best_epoch)
+    title = f"{run.name}: accuracy and loss by epoch"
+    return figures.curves(history, title=title, best_epoch=run.best_epoch, fine_tuned_from=run.fine_tuned_from)
 
 
 def _save(figure: Figure, path: Path) -> None:
