@@ -70,12 +70,14 @@ def refuse_missing(wanted: str) -> None:
 
 def why_no_gpu(tf) -> str:
     """One clause on why TensorFlow sees no GPU here."""
+    plain = _plainly_no_gpu()
+    if plain:
+        return plain
     if sys.platform == "darwin":
         return "TensorFlow's macOS wheel is built for the CPU; pip install tensorflow-metal"
     if not tf.test.is_built_with_cuda():
         return "this TensorFlow is built for the CPU only; pip install 'ox-classifier[gpu]'"
-    plain = _plainly_no_gpu()
-    return plain or "TensorFlow finds no CUDA libraries for the driver here; pip install 'ox-classifier[gpu]'"
+    return "TensorFlow finds no CUDA libraries for the driver here; pip install 'ox-classifier[gpu]'"
 
 
 def _plainly_no_gpu() -> str:

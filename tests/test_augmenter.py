@@ -28,12 +28,12 @@ def test_it_imports_neither_keras_nor_tensorflow():
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_the_settings_that_a_run_keeps_build_it(arch):
-    augmenter = Augmenter(rescale=1 / 255, **ARCHITECTURES[arch].augmentation)
+    augmenter = Augmenter(rescale=1 / 255, **ARCHITECTURES[arch].settings.get("augmentation", {}))
     images = np.random.default_rng(0).integers(0, 256, (3, 20, 20, 1), dtype=np.uint8)
     views = augmenter.batch(images, np.array([2, 0]), seed=0, epoch=1)
     assert views.shape == (2, 20, 20, 1)
     assert 0 <= views.min() <= views.max() <= 1
-    assert augmenter.random == bool(ARCHITECTURES[arch].augmentation)
+    assert augmenter.random == bool(ARCHITECTURES[arch].settings.get("augmentation", {}))
 
 
 @given(

@@ -168,7 +168,7 @@ def test_a_grown_folder_keeps_the_sides_of_an_earlier_run(here):
 
 def test_a_run_on_other_files_gives_no_sides(here):
     (here / "runs" / "old").mkdir(parents=True)
-    (here / "runs" / "old" / "run.json").write_text('{"schema": 1, "arch": "lenet"}')
+    (here / "runs" / "old" / "run.json").write_text('{"schema": 1, "arch": "lenet", "classes": ["cats"]}')
     (here / "runs" / "old" / "split.csv").write_text("path,label,split\ncats/1.png,cats,train\n")
     draw_folder(here / "marks", {"": 5})
     result = ox(f"train --data marks --split-from old {TINY}")
