@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ from PIL import Image
 from typer import Typer
 from typer.testing import CliRunner
 
-from ox_classifier.audit import audit, findings, measurements, text
+from ox_classifier.audit import audit, findings, looks, measurement_cache, text
 from ox_classifier.audit.contact_sheet import Section, Tile, check_sheet
 from ox_classifier.cli import dataset_check
-from ox_classifier.data import folders
+from ox_classifier.data import folders, images
 from ox_classifier.data.class_weights import class_weights
 from ox_classifier.data.images import ImageError, open_picture
 from ox_classifier.training.fold_table import cross_validation_table
@@ -152,25 +153,29 @@ def test_near_sets_serve_the_split(tmp_path):
 
 
 def decoded(monkeypatch) -> list:
-    seen, measure = [], measurements.measure
-    monkeypatch.setattr(measurements, "measure", lambda path: seen.append(path.name) or measure(path))
+    seen, decode = [], images.open_picture
+    monkeypatch.setattr(images, "open_picture", lambda path: seen.append(Path(path).name) or decode(path))
     return seen
+
+
+def measured(paths, **options) -> list:
+    return [look.found for look in looks.look(paths, **options)]
 
 
 def test_cache_answers_the_second_time_and_gives_the_same(marks, cache, monkeypatch):
     paths = [image.path for image in folders.find(marks).images]
     seen = decoded(monkeypatch)
-    first = list(measurements.gather(paths))
+    first = measured(paths)
     assert sorted(seen) == sorted(path.name for path in paths)
-    assert list(measurements.gather(paths)) == first
+    assert measured(paths) == first
     assert len(seen) == len(paths)  # nothing decoded again
 
 
 def test_a_moved_folder_is_known_by_its_content(marks, cache, monkeypatch):
-    first = list(measurements.gather([image.path for image in folders.find(marks).images]))
+    first = measured([image.path for image in folders.find(marks).images])
     seen = decoded(monkeypatch)
     elsewhere = marks.rename(marks.parent / "elsewhere")
-    assert list(measurements.gather([image.path for image in folders.find(elsewhere).images])) == first
+    assert measured([image.path for image in folders.find(elsewhere).images]) == first
     assert seen == []
 
 
@@ -183,40 +188,40 @@ def change_unseen(path):
 
 
 def test_the_entrys_own_time_tells_of_a_change(tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(measurements, "RACY_NS", -(10**18))  # so that nothing is too fresh
+    monkeypatch.setattr(measurement_cache, "RACY_NS", -(10**18))  # so that nothing is too fresh
     path = tmp_path / "a.bmp"
     Image.new("L", (20, 20), 10).save(path)
-    assert round(next(measurements.gather([path])).brightness) == 10
+    assert round(measured([path])[0].brightness) == 10
     change_unseen(path)
-    assert round(next(measurements.gather([path])).brightness) == 200
+    assert round(measured([path])[0].brightness) == 200
 
 
 def test_a_file_seen_too_soon_after_its_change_is_compared_by_content(tmp_path, cache, monkeypatch):
     path = tmp_path / "a.bmp"
     Image.new("L", (20, 20), 10).save(path)
     coarse = path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ctime_ns
-    monkeypatch.setattr(measurements, "_stamp", lambda _: coarse)  # a file system whose clock stands still
-    assert round(next(measurements.gather([path])).brightness) == 10
+    monkeypatch.setattr(looks, "stamp", lambda _: coarse)  # a file system whose clock stands still
+    assert round(measured([path])[0].brightness) == 10
     change_unseen(path)
-    assert round(next(measurements.gather([path])).brightness) == 200
+    assert round(measured([path])[0].brightness) == 200
 
 
 def test_a_damaged_or_impossible_cache_is_no_obstacle(marks, tmp_path, monkeypatch, capsys):
     paths = [image.path for image in folders.find(marks).images]
-    good = list(measurements.gather(paths))
+    good = measured(paths)
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / measurements.CACHE_FILE).write_bytes(b"no database at all" * 100)
-    assert list(measurements.gather(paths, cache=broken)) == good
+    (broken / measurement_cache.CACHE_FILE).write_bytes(b"no database at all" * 100)
+    assert measured(paths, cache=broken) == good
     (tmp_path / "file").write_text("in the way")
-    assert list(measurements.gather(paths, cache=tmp_path / "file")) == good
+    assert measured(paths, cache=tmp_path / "file") == good
     assert "set OX_CACHE to another folder" in capsys.readouterr().err
 
 
 def test_unreadable_files_keep_the_path_they_were_asked_by(tmp_path, monkeypatch):
     (tmp_path / "bad.png").write_bytes(b"nothing")
     monkeypatch.chdir(tmp_path)
-    [error] = measurements.gather([folders.Path("bad.png")])
+    [error] = measured([folders.Path("bad.png")])
     assert isinstance(error, ImageError)
     assert error.path == folders.Path("bad.png")
 
@@ -227,7 +232,7 @@ def test_unreadable_files_keep_the_path_they_were_asked_by(tmp_path, monkeypatch
 def test_trust_is_told_in_words():
     # Wilson, 38 of 40: 0.835 to 0.986 (statsmodels' proportion_confint gives the same)
     assert text.trust("test", 40) == "With 40 test images, 95 % measured means somewhere between 83 % and 99 %."
-    [line] = text.trusts({"train": {"o": 50, "x": 50}})
+    [line] = text.trusts({"splits": {"train": {"o": 50, "x": 50}}, "folds": 50})
     assert "draws a fifth of 100 images, some 20; with so few, --folds 5" in line
 
 

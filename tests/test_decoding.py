@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ox_classifier.data.decoding import CHUNK, OnDemand, decode
+from ox_classifier.data.decoding import CHUNK, decode
 from ox_classifier.data.images import ImageError, read
+from ox_classifier.data.on_demand import OnDemand
 from ox_classifier.pixels import PixelRule
 from tests.processes import cost
 
@@ -134,5 +135,7 @@ def test_on_demand_a_file_that_changed_or_cannot_be_read_is_named(files):
     files[2].write_text("no picture")
     with pytest.raises(ImageError, match=r"2\.png: not an image"):
         images[2:3]
-    with pytest.raises(ImageError, match=r"2\.png"):
+    with pytest.raises(ImageError, match=r"1\.png: changed while it was in use"):
         np.asarray(images)
+    with pytest.raises(ImageError, match=r"2\.png: not an image"):
+        np.asarray(images.part([2, 3]))

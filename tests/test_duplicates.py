@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from ox_classifier.audit import duplicates, fingerprints, measurements
+from ox_classifier.audit import duplicates, fingerprints, looks
 from ox_classifier.audit.columns import Columns
 from ox_classifier.audit.duplicates import FLIPS, DuplicatePair, duplicate_pairs
 from ox_classifier.audit.fingerprint_table import FingerprintTable
@@ -131,7 +131,7 @@ def test_nothing_at_all():
 def rates(planted, cache):
     """Share of planted pairs found by kind, and the reported pairs that are wrong, as (wrong, reported)."""
     paths = [image.path for image in folders.find(planted.root).images]
-    measured = measurements.gather(paths, cache=cache)
+    measured = [look.found for look in looks.look(paths, cache=cache)]
     all_prints = FingerprintTable(io.BytesIO())
     columns, kept = Columns(all_prints), []
     for path, fact in zip(paths, measured, strict=True):

@@ -85,6 +85,37 @@ def test_unreadable_files_are_named_once_and_left_out(here):
     assert [error.path.name for error in prepared.dataset(PixelRule(22, 22)).bad] == ["bad.png"]
 
 
+def test_a_test_that_cannot_be_as_large_as_asked_is_said(here):
+    def said(data, **options):
+        return [line for line in prepare(data, **options).lines() if line.startswith("--test-fraction")]
+
+    data = draw_folder(here / "marks", {"": 20})
+    assert said(data, test_fraction=0.2) == said(data) == []
+    [line] = said(draw_folder(here / "few", {"": 2}), test_fraction=0.2)
+    assert line.startswith("--test-fraction 0.2: held out 0 of 2 o, 0 of 2 x, as near as it gets")
+    [line] = said(draw_folder(here / "there", {"train": 6, "test": 3}), test_fraction=0.2)
+    assert line == "--test-fraction 0.2: nothing is drawn, as there is a test of 6 images"
+    for number in range(1, 18):
+        shutil.copy(data / "o" / "000.png", data / "o" / f"{number:03}.png")
+    [line] = said(data, test_fraction=0.3)
+    assert "of 20 o" in line and " x" not in line.split(",")[0]
+
+
+def test_the_folds_advised_are_as_many_as_can_be_made(here, capsys):
+    data = draw_folder(here / "marks", {"": 4})
+    shutil.copy(data / "o" / "000.png", data / "o" / "001.png")  # leaves three that can be parted
+    prepared = prepare(data)
+    preparation.advise(prepared, None)
+    assert "8 images for training and validation are few: --folds 3 measures" in capsys.readouterr().err
+    from ox_classifier.pixels import PixelRule
+
+    assert len(list(prepared.folds(3, PixelRule(22, 22)))) == 3
+    with pytest.raises(UsageError, match="use --folds 3"):
+        list(prepared.folds(4, PixelRule(22, 22)))
+    assert "with so few, --folds 3 judges" in " ".join(ox(f"dataset check {data}").stdout.split())
+    assert "--folds 2" in " ".join(ox(f"dataset check {draw_folder(here / 'four', {'': 2})}").stdout.split())
+
+
 @pytest.mark.tensorflow
 def test_folds_hold_out_every_image_once(here):
     draw_folder(here / "marks", {"": 6})
@@ -127,7 +158,7 @@ def test_unequal_classes_are_weighed_and_recorded_and_few_images_are_said(here):
     count = runs.find("weighed").config["data"]["counts"]["train"]
     total = sum(count.values())
     assert weights == pytest.approx({"0": total / (2 * count["o"]), "1": total / (2 * count["x"])})
-    assert "class weights: o" in result.stderr and "--folds 5" in result.stderr
+    assert "class weights: o" in result.stderr and "--folds 4 measures" in result.stderr
     assert ox(f"train --data marks --balance none --name plain {TINY}").exit_code == 0
     assert runs.find("plain").config["class_weights"] is None
 
@@ -168,7 +199,7 @@ def test_a_grown_folder_keeps_the_sides_of_an_earlier_run(here):
 
 def test_a_run_on_other_files_gives_no_sides(here):
     (here / "runs" / "old").mkdir(parents=True)
-    (here / "runs" / "old" / "run.json").write_text('{"schema": 1, "arch": "lenet", "classes": ["cats"]}')
+    (here / "runs" / "old" / "run.json").write_text('{"schema": 1, "arch": "lenet", "classes": ["cats", "dogs"]}')
     (here / "runs" / "old" / "split.csv").write_text("path,label,split\ncats/1.png,cats,train\n")
     draw_folder(here / "marks", {"": 5})
     result = ox(f"train --data marks --split-from old {TINY}")

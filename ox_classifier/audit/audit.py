@@ -9,25 +9,31 @@ from tempfile import TemporaryFile
 
 import numpy as np
 
-from ox_classifier.audit import findings, measurements
+from ox_classifier.audit import findings, looks
 from ox_classifier.audit.columns import Columns, common
 from ox_classifier.audit.duplicates import duplicate_pairs
 from ox_classifier.audit.findings import Copies, Finding
 from ox_classifier.audit.fingerprint_table import FingerprintTable
+from ox_classifier.audit.text import FEW
+from ox_classifier.data.contents import Contents
+from ox_classifier.data.decoding import Decoding
 from ox_classifier.data.images import ImageError
 from ox_classifier.data.listing import LabelledImage, Listing
+from ox_classifier.data.splits import most_folds
 
 
 @dataclass(frozen=True)
 class Audit:
     """The answer of `quick_check` and `check`. `duplicates` are the sets of paths that `splits.split` keeps together,
-    `bad` the files that can't be read, `counts` plain numbers for the page and for --json."""
+    `bad` the files that can't be read, `counts` plain numbers for the page and for --json; `contents` (of
+    `quick_check` only) what each file held."""
 
     listing: Listing
     findings: tuple[Finding, ...]
     duplicates: tuple[tuple[Path, ...], ...]
     bad: tuple[ImageError, ...]
     counts: dict
+    contents: Contents
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -54,31 +60,33 @@ class Audit:
         }
 
 
-def quick_check(listing: Listing, *, cache: Path | None = None) -> Audit:
+def quick_check(listing: Listing, *, cache: Path | None = None, decoded: Decoding | None = None) -> Audit:
     """What training must know before it starts: unreadable files, copies across splits, one picture under two labels.
 
-    Reads every file once, in threads (some 3 ms an image), or takes what `measurements.gather` has in its cache.
+    Reads every file once (see `looks.look`); `decoded`, of the files of the listing, gets their pixels at that.
     """
-    return _audit(listing, cache, thorough=False)
+    return _audit(listing, cache, decoded, thorough=False)
 
 
 def check(listing: Listing, *, cache: Path | None = None) -> Audit:
     """`quick_check`, and copies inside splits, blanks, outliers, imbalance, and what other tools misread."""
-    return _audit(listing, cache, thorough=True)
+    return _audit(listing, cache, None, thorough=True)
 
 
-def _audit(listing: Listing, cache: Path | None, *, thorough: bool) -> Audit:
-    images, bad = [], []
-    each = measurements.gather([image.file for image in listing.images], cache=cache)
+def _audit(listing: Listing, cache: Path | None, decoded: Decoding | None, *, thorough: bool) -> Audit:
+    images, bad, contents = [], [], Contents()
+    each = looks.look([image.file for image in listing.images], cache=cache, decoded=decoded)
     with TemporaryFile(buffering=0) as file:
         fingerprints = FingerprintTable(file)
         measured = Columns(fingerprints)
-        for image, measurement in zip(listing.images, each, strict=True):
-            if isinstance(measurement, ImageError):
-                bad.append(measurement)
-            else:
-                images.append(image)
-                measured.add(measurement)
+        for image, look in zip(listing.images, each, strict=True):
+            if isinstance(look.found, ImageError):
+                bad.append(look.found)
+                continue
+            images.append(image)
+            measured.add(look.found)
+            if not thorough:
+                contents.add(image.file, look.content, look.stamp)
         copies = Copies.of(images, duplicate_pairs(fingerprints))
     found = [*findings.leaks(copies), *findings.label_conflicts(copies), *findings.unreadable(bad)]
     if thorough and images:
@@ -88,9 +96,11 @@ def _audit(listing: Listing, cache: Path | None, *, thorough: bool) -> Audit:
         found += findings.misread(images, measured)
         found += findings.outliers(images, measured)
     found.sort(key=lambda finding: findings.LEVELS.index(finding.level))
-    return Audit(
-        listing, tuple(found), tuple(copies.together()), tuple(bad), _counts(images, measured, listing.classes)
-    )
+    together = tuple(copies.together())
+    counts = _counts(images, measured, listing.classes)
+    if sum(image.split != "test" for image in images) < FEW:
+        counts["folds"] = most_folds(images, duplicates=together, root=listing.root)
+    return Audit(listing, tuple(found), together, tuple(bad), counts, contents)
 
 
 def _counts(images: list[LabelledImage], measured: Columns, classes: tuple[str, ...]) -> dict:

@@ -7,6 +7,8 @@ from hashlib import blake2b
 import numpy as np
 from PIL import Image
 
+from ox_classifier.data.levels import strips
+
 SIDE = 24  # frequencies kept each way
 THUMB = 64  # pixels each way that they are taken from
 
@@ -16,8 +18,10 @@ _COSINES[0] /= np.sqrt(2)
 
 def digest(image: Image.Image) -> bytes:
     """16 bytes that two images share when their decoded size and RGB pixels are equal."""
-    rgb = image if image.mode == "RGB" else image.convert("RGB")
-    return blake2b(rgb.tobytes(), key=repr(rgb.size).encode(), digest_size=16).digest()
+    found = blake2b(key=repr(image.size).encode(), digest_size=16)
+    for _, strip in strips(image):
+        found.update(strip.convert("RGB").tobytes())
+    return found.digest()
 
 
 def thumbnail(image: Image.Image) -> np.ndarray:
@@ -33,8 +37,8 @@ def waves(thumb: np.ndarray) -> np.ndarray:
 
 def standing_out(image: Image.Image) -> float:
     """Levels by which the strongest spot differs from its smooth surroundings, in the colour where it does most."""
-    thumb = np.asarray(image.resize((THUMB, THUMB), Image.Resampling.BILINEAR), dtype=np.float32)
-    thumb = np.atleast_3d(thumb).transpose(2, 0, 1)
+    small = image.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
+    thumb = np.atleast_3d(np.asarray(small, dtype=np.float32)).transpose(2, 0, 1)
     slow = _COSINES[:3]
     smooth = slow.T @ (slow @ thumb @ slow.T) @ slow
     return float(np.abs(thumb - smooth).max())

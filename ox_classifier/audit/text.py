@@ -9,7 +9,8 @@ from ox_classifier.intervals import wilson
 
 MARKS = {"error": "ERROR", "warning": "warning", "note": "note"}
 EXAMPLES = 3  # file names under each finding; check.png and --json have them all
-FEW = 400  # images under which one validation split says too little
+FEW = 400  # images under which one validation split says too little, and `counts` tell how many folds can be made
+FOLDS = 5  # that are usual; fewer where a class has fewer images that can be parted
 ASSUMED = 0.95  # the measured accuracy at which the width of the interval is told
 
 
@@ -17,7 +18,7 @@ def page(check: dict, *, width: int | None = None) -> str:
     """What `ox dataset check` prints of `Audit.as_dict()`: counts, trust, findings, verdict; `width` in characters."""
     width = width or min(shutil.get_terminal_size((100, 24)).columns, 110)
     parts = [_counts(check)]
-    parts.append("\n".join(_wrap(line, width) for line in trusts(check["counts"]["splits"])))
+    parts.append("\n".join(_wrap(line, width) for line in trusts(check["counts"])))
     if check["notes"]:
         parts.append("\n".join(_wrap(note, width) for note in check["notes"]))
     parts += [_finding(finding, check["unreadable"], width) for finding in check["findings"]]
@@ -25,12 +26,14 @@ def page(check: dict, *, width: int | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def trusts(splits: dict[str, dict[str, int]]) -> list[str]:
-    """How far an accuracy measured on each split can be trusted, in words; `splits` as in `Audit.counts`."""
+def trusts(counts: dict) -> list[str]:
+    """How far an accuracy measured on each split can be trusted, in words; `counts` as in `Audit`."""
+    splits = counts["splits"]
     lines = [trust(split, sum(splits[split].values())) for split in ("val", "test") if split in splits]
     learned = sum(sum(splits[split].values()) for split in ("undecided", "train") if split in splits)
     if "val" not in splits and learned:
-        few = "; with so few, --folds 5 judges on every one of them" if learned < FEW else ""
+        folds = min(counts.get("folds", 0), FOLDS)
+        few = f"; with so few, --folds {folds} judges on every one of them" if folds > 1 else ""
         lines.append(
             f"There is no val split: ox train draws a fifth of {learned:,} images, some {round(learned / 5):,}{few}."
         )

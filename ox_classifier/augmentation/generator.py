@@ -17,6 +17,7 @@ from ox_classifier.augmentation.directory import ANTIALIASED, Files
 from ox_classifier.augmentation.transforms import OURS
 from ox_classifier.console import say
 from ox_classifier.data.decoding import MEMORY_BUDGET, decode
+from ox_classifier.data.on_demand import Chosen
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
 
@@ -86,7 +87,8 @@ class ImageDataGenerator(KerasImageDataGenerator):
             UsageError: If shapes or lengths don't fit, or a setting of ours is asked for on pixels that aren't 0..255.
         """
         x, extra = (x[0], x[1] if isinstance(x[1], list) else [x[1]]) if isinstance(x, (tuple, list)) else (x, [])
-        images, extra = _as_bytes(np.asarray(x)), [np.asarray(e) for e in extra]
+        images = x if isinstance(x, Chosen) else _as_bytes(np.asarray(x))  # the first are never copied as a whole
+        extra = [np.asarray(e) for e in extra]
         if images.ndim != 4:
             raise UsageError(f"images of shape {images.shape}: expected (n, height, width, channels)")
         if images.dtype != np.uint8:

@@ -43,7 +43,7 @@ def check(
             _refuse_inside(out, listing.root)
         found = audit.check(listing)
         plain = found.as_dict()
-        plain["trust"] = text.trusts(plain["counts"]["splits"])
+        plain["trust"] = text.trusts(plain["counts"])
         typer.echo(json.dumps(plain, indent=2, ensure_ascii=False) if as_json else text.page(plain))
         if any(finding.cases for finding in found.findings):
             say(f"pictures of the findings: {_write_sheet(found, out)}")

@@ -1,30 +1,36 @@
-"""Many image files → uint8 pixels: all in memory, or on disk when memory would not do, or each when asked for."""
+"""Many image files → uint8 pixels, all at once: in memory, or on disk when memory would not do."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
-from hashlib import blake2b
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ox_classifier.console import track
-from ox_classifier.data import digests, images
+from ox_classifier.data import images
+from ox_classifier.data.contents import Contents
 from ox_classifier.data.images import ImageError
+from ox_classifier.data.memory import NoRoomError
+from ox_classifier.data.pixel_store import MEMORY_BUDGET, PixelStore, write_row
+from ox_classifier.data.workers import WorkerLostError, Workers
 from ox_classifier.pixels import PixelRule
 
-MEMORY_BUDGET = 2 * 1024**3  # bytes
 CHUNK, CHUNK_BYTES = 16, 2**20  # a task: up to 16 files, since a small one decodes faster than a task is handed over
-WORKERS = min(32, (os.cpu_count() or 1) + 2)  # a few more than cores, since some wait for the disk
+MANY = 1000  # files, from which on starting processes pays
+PROCESSES = os.cpu_count() or 1
+THREADS = min(32, PROCESSES + 2)  # a few more than cores, since some wait for the disk
+CRASHED = "its decoder crashed or did not come to an end"
 
 Reader = Callable[[Path, PixelRule], np.ndarray]
+Write = Callable[[int, np.ndarray], None]
+File = tuple[int, str]  # its row, its path
+Task = Callable[[Write | None, PixelRule | None, list[File]], dict]
 
 
 @dataclass(frozen=True)
@@ -39,157 +45,146 @@ class Decoded:
     bad: list[ImageError]
 
 
-@dataclass(frozen=True)
-class OnDemand:
-    """Images that are decoded each time they are asked for, and not kept: for networks that take far longer to look.
+class Decoding:
+    """The pixels of a list of files in the making: `begin` starts on some, `result` waits for all that were begun.
 
-    `images[indices]` and `images[start:stop]` are uint8 of shape (n, height, width, channels), `np.asarray(images)`
-    is all of them, kept as `decode` keeps them. All raise `ImageError` where a file can't be read, or is no longer
-    the one whose digest was given.
+    Pillow's decoders release the GIL, so threads are enough for a
+    few files; for many small ones Python itself is half of the work, which processes share (see `workers`).
     """
 
-    paths: tuple[Path, ...]
-    rule: PixelRule
+    def __init__(
+        self,
+        paths: Sequence[Path | str],
+        rule: PixelRule,
+        *,
+        contents: Contents | None = None,
+        memory_budget: int = MEMORY_BUDGET,
+        reader: Reader = images.read,
+    ):
+        self.paths, self.rule, self.contents = [os.fspath(path) for path in paths], rule, contents or Contents()
+        self.store = PixelStore(len(paths), rule.shape, memory_budget)
+        self._task = partial(_decode_some, reader)
+        processes = len(paths) >= MANY and self.store.handle is not None and reader is images.read
+        self.pool = pool((self.store.handle,) if processes else None)
+        self._write = partial(write_row, self.store.handle) if processes else self.store.write
+        self._chunk = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(rule.shape))))
+        self._background = processes  # where nothing shares Python's lock with what is done meanwhile
+        self._waiting: list[int] = []
+        self._begun: list[tuple[list[File], Future]] = []
+        self._done: dict[int, str | None] = {}  # the reason of each row that can't be read, None of each other
 
-    @cached_property
-    def _stamps(self) -> dict[Path, tuple[int, int]]:
-        return {}
+    def begin(self, rows: Iterable[int]) -> None:
+        """Decode these files without waiting for it; where there are only threads to do it, when it is waited for."""
+        self._waiting += rows
+        if self._background:
+            self._start()
 
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        return len(self.paths), *self.rule.shape
+    def submit(self, task: Task, files: list[File]) -> list[tuple[list[File], Future]]:
+        """Hand out files to a task that keeps their pixels by calling `write(row, pixels)`."""
+        parts = [files[start : start + self._chunk] for start in range(0, len(files), self._chunk)]
+        return [(part, self.pool.submit(task, self._write, self.rule, part)) for part in parts]
 
-    @cached_property
-    def digests(self) -> list[bytes]:
-        """16 bytes each that images share when file and rule are equal, and so every pixel; decodes nothing."""
-        rule = repr(self.rule).encode()
-        self._stamps.update((path, _stamp(path)) for path in self.paths)
-        return [blake2b(digests.content(path) + rule, digest_size=16).digest() for path in self.paths]
+    def collect(self, task: Task, begun: Iterable[tuple[list[File], Future]]) -> dict:
+        """The task's answer for each row; what a process could not do is done here."""
+        answers = {}
+        for files, future in begun:
+            answers |= settled(task, self._write, self.rule, files, future, self.pool)
+        return answers
 
-    def part(self, indices: slice) -> OnDemand:
-        """Some of the images, as undecoded as before."""
-        return OnDemand(self.paths[indices], self.rule)
+    def known(self, row: int, reason: str | None) -> None:
+        """Take note that a task has decoded this row, or why it could not."""
+        self._done[row] = reason
 
-    def __len__(self) -> int:
-        return len(self.paths)
+    def result(self, label: str = "decoding") -> Decoded:
+        """Wait for all that was begun.
 
-    def __getitem__(self, indices: slice | Sequence[int]) -> np.ndarray:
-        chosen = self.paths[indices] if isinstance(indices, slice) else [self.paths[place] for place in indices]
-        pixels = np.empty((len(chosen), *self.rule.shape), np.uint8)
-        for row, path in zip(pixels, chosen, strict=True):
-            row[:] = images.read(path, self.rule)
-            if self._stamps.get(path, stamp := _stamp(path)) != stamp:
-                raise ImageError(path, "changed while it was in use: start again")
-        return pixels
+        Files that can't be read, never raised, only listed; those never begun are in neither list.
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        decoded = decode(self.paths, self.rule, label="reading images")
-        if decoded.bad:
-            raise decoded.bad[0]
-        return decoded.images
+        Raises:
+            ImageError: If a file is no longer the one that `contents` knows.
+            OSError: If the temporary file doesn't fit on its disk (set TMPDIR to another one).
+        """
+        # what Pillow remarks about odd files is no news; here, as catch_warnings in a thread would leak its filters
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", module="PIL")
+                self._start()
+                for row, reason in track(self._settled(), label=label, total=sum(len(f) for f, _ in self._begun)):
+                    self._done[row] = reason
+            rows = sorted(self._done)
+            for row in rows:
+                if self._done[row] is None:
+                    self.contents.verify(self.paths[row])
+            kept = [row for row in rows if self._done[row] is None]
+            bad = [ImageError(self.paths[row], self._done[row]) for row in rows if self._done[row] is not None]
+            return Decoded(self.store.all(kept), kept, bad)
+        finally:
+            self.close()
+
+    def _start(self) -> None:
+        self._begun += self.submit(self._task, [(row, self.paths[row]) for row in self._waiting])
+        self._waiting = []
+
+    def _settled(self) -> Iterator[tuple[int, str | None]]:
+        for part in self._begun:
+            yield from self.collect(self._task, [part]).items()
+
+    def close(self) -> None:
+        """End the threads or processes and let the pixels go, but for those of `result`."""
+        self.pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C must not wait for what nobody will read
+        self.store.close()
+
+    def __del__(self):  # where something else failed before the result was asked for
+        self.pool.shutdown(wait=False, cancel_futures=True)
 
 
 def decode(
     paths: Sequence[Path | str],
     rule: PixelRule,
     *,
+    contents: Contents | None = None,
     memory_budget: int = MEMORY_BUDGET,
     label: str = "decoding",
     reader: Reader = images.read,
 ) -> Decoded:
-    """Decode every file once, on all cores, and keep the pixels.
-
-    Pillow's decoders release the GIL, so threads are enough. More than `memory_budget` bytes of pixels go to
-    a temporary file that has no name (it vanishes with the process) and is mapped read-only, so that memory stays flat.
-    A file that can't be read is never raised, only listed in `bad`.
+    """Decode every file once, on all cores, and keep the pixels; files that can't be read are listed in `bad`.
 
     Raises:
-        OSError: If the temporary file doesn't fit on its disk (set TMPDIR to another one).
+        ImageError, OSError: As `Decoding.result`.
     """
-    needed = len(paths) * int(np.prod(rule.shape))
-    kept, bad = [], []
-    # what Pillow remarks about odd files is no news; once here, as catch_warnings in a thread would leak its filters
-    with _Memory(len(paths), rule) if needed <= memory_budget else _Disk(rule) as store, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
-        results = _read_all([Path(p) for p in paths], rule, reader)
-        for position, result in enumerate(track(results, label=label, total=len(paths))):
-            if isinstance(result, ImageError):
-                bad.append(result)
-            else:
-                store.add(result)
-                kept.append(position)
-        return Decoded(store.all(), kept, bad)
+    decoding = Decoding(paths, rule, contents=contents, memory_budget=memory_budget, reader=reader)
+    decoding.begin(range(len(paths)))
+    return decoding.result(label)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns
+def pool(inherit: Sequence[int] | None = ()) -> Executor:
+    """Processes that inherit these open files; threads for None."""
+    return ThreadPoolExecutor(THREADS, "decode") if inherit is None else Workers(PROCESSES, inherit)
 
 
-def _read_all(paths: list[Path], rule: PixelRule, reader: Reader) -> Iterator[np.ndarray | ImageError]:
-    """Results in the order of `paths`, with a bounded number of decoded images waiting."""
-
-    def read_some(some: Iterable[Path]) -> list[np.ndarray | ImageError]:
-        return [_read_one(path, rule, reader) for path in some]
-
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="decode")
-    waiting = deque()
-    chunk = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(rule.shape))))
+def settled(
+    task: Task, write: Write | None, rule: PixelRule | None, files: list[File], future: Future, pool: Executor
+) -> dict:
+    """A task's answers, one for each row; of a process that was lost, the file that did it gets CRASHED."""
     try:
-        for start in range(0, len(paths), chunk):
-            waiting.append(pool.submit(read_some, paths[start : start + chunk]))
-            if len(waiting) > 2 * WORKERS:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    finally:  # Ctrl-C must not wait for what nobody will read
-        pool.shutdown(wait=True, cancel_futures=True)
+        answers = future.result()
+    except WorkerLostError:
+        if len(files) == 1:
+            return {files[0][0]: CRASHED}
+        again = [([file], pool.submit(task, write, rule, [file])) for file in files]
+        return {row: a for one, f in again for row, a in settled(task, write, rule, one, f, pool).items()}
+    left = [file for file in files if file[0] not in answers]
+    return answers | (task(write, rule, left) if left else {})
 
 
-def _read_one(path: Path, rule: PixelRule, reader: Reader) -> np.ndarray | ImageError:
-    try:
-        return reader(path, rule)
-    except ImageError as error:
-        return ImageError(error.path, error.reason)  # a fresh one: its traceback would keep the decoder's buffers alive
-
-
-class _Memory:
-    def __init__(self, count: int, rule: PixelRule):
-        self.images, self.count = np.empty((count, *rule.shape), np.uint8), 0
-
-    def add(self, image: np.ndarray) -> None:
-        self.images[self.count] = image
-        self.count += 1
-
-    def all(self) -> np.ndarray:
-        return self.images[: self.count]
-
-    def __enter__(self) -> _Memory:
-        return self
-
-    def __exit__(self, *_) -> None:
-        pass
-
-
-class _Disk:
-    """Written through the file, not through the map: a full disk then raises instead of killing the process."""
-
-    def __init__(self, rule: PixelRule):
-        self.shape, self.count = rule.shape, 0
-        self.file = tempfile.TemporaryFile(prefix="ox-pixels-")  # noqa: SIM115  # closed by __exit__
-
-    def add(self, image: np.ndarray) -> None:
-        self.file.write(np.ascontiguousarray(image).data)
-        self.count += 1
-
-    def all(self) -> np.ndarray:
-        self.file.flush()
-        if not self.count:
-            return np.empty((0, *self.shape), np.uint8)
-        return np.memmap(self.file, np.uint8, "r", shape=(self.count, *self.shape))
-
-    def __enter__(self) -> _Disk:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.file.close()  # the map stays
+def _decode_some(reader: Reader, write: Write, rule: PixelRule, files: list[File]) -> dict[int, str | None]:
+    answers = {}
+    for row, path in files:
+        try:
+            write(row, reader(Path(path), rule))
+            answers[row] = None
+        except ImageError as error:
+            answers[row] = error.reason
+        except NoRoomError:
+            continue  # left to the process that has it
+    return answers

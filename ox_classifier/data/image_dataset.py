@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from ox_classifier.data import decoding, digests
-from ox_classifier.data.decoding import OnDemand
+from ox_classifier.data import decoding
+from ox_classifier.data.contents import Contents
 from ox_classifier.data.images import ImageError
 from ox_classifier.data.listing import SPLITS, LabelledImage, Listing
+from ox_classifier.data.on_demand import Chosen, OnDemand
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images by path, in whatever order they were decoded; any number of datasets shares them."""
+
+    images: np.ndarray | OnDemand  # uint8, (n, height, width, channels)
+    rows: Mapping[str, int]  # where each readable file's is
+    bad: tuple[ImageError, ...] = ()
+    contents: Contents = field(default_factory=Contents)
+
+    @classmethod
+    def of(cls, files: Sequence[LabelledImage], decoded: decoding.Decoded, contents: Contents) -> Pixels:
+        """What came of decoding `files`."""
+        rows = {files[position].file: row for row, position in enumerate(decoded.kept)}
+        return cls(decoded.images, rows, tuple(decoded.bad), contents)
+
+    @classmethod
+    def undecoded(cls, files: Sequence[LabelledImage], rule: PixelRule, contents: Contents) -> Pixels:
+        """Each file is decoded when it is asked for; none may be unreadable."""
+        images = OnDemand(tuple(image.path for image in files), rule, contents)
+        return cls(images, {image.file: row for row, image in enumerate(files)}, (), contents)
 
 
 @dataclass(frozen=True)
@@ -23,23 +47,28 @@ class ImageDataset:
 
     listing: Listing
     files: tuple[LabelledImage, ...]
-    pixels: np.ndarray | OnDemand  # uint8, (n, height, width, channels)
+    pixels: np.ndarray | OnDemand  # uint8, (n, height, width, channels); in another order, and with more than `files`
+    indices: np.ndarray  # where in `pixels` each of `files` is
     bad: tuple[ImageError, ...]
+    contents: Contents
 
     @property
     def classes(self) -> tuple[str, ...]:
         return self.listing.classes
 
     def part(self, split: str) -> slice:
-        """Where the images of a split lie in `files` and `pixels`."""
-        indices = [i for i, file in enumerate(self.files) if file.split == split]
-        return slice(indices[0], indices[-1] + 1) if indices else slice(0, 0)
+        """Where the images of a split lie in `files` and `indices`."""
+        places = [i for i, file in enumerate(self.files) if file.split == split]
+        return slice(places[0], places[-1] + 1) if places else slice(0, 0)
 
-    def images(self, split: str) -> np.ndarray | OnDemand:
-        """The pixels of a split: slices of it are uint8 of shape (n, height, width, channels)."""
-        return (
-            self.pixels.part(self.part(split)) if isinstance(self.pixels, OnDemand) else self.pixels[self.part(split)]
-        )
+    def images(self, split: str) -> np.ndarray | Chosen | OnDemand:
+        """The pixels of a split, not copied: slices of it are uint8 of shape (n, height, width, channels)."""
+        indices = self.indices[self.part(split)]
+        if isinstance(self.pixels, OnDemand):
+            return self.pixels.part(indices)
+        if len(indices) and (np.diff(indices) == 1).all():
+            return self.pixels[indices[0] : indices[-1] + 1]
+        return Chosen(self.pixels, indices)
 
     def labels(self, split: str) -> np.ndarray:
         """Class index of each image of a split, int64 of shape (n,)."""
@@ -63,8 +92,8 @@ class ImageDataset:
         """One digest of every file's bytes, label and split: equal for equal training data, wherever it lies."""
         digest = hashlib.blake2b(digest_size=16)
         for file in self.files:
-            digest.update(f"{file.label}\0{file.split}\0".encode())
-            digest.update(digests.content(file.path))
+            digest.update(f"{file.label}\0{file.split}\0".encode("utf-8", "surrogateescape"))
+            digest.update(self.contents.digest(file.path))
         return digest.hexdigest()
 
 
@@ -83,15 +112,35 @@ def load(
     `without_val` allows that nothing is held out for validation.
 
     Raises:
-        UsageError: If a class has no readable image to train on or the validation has none at all.
+        UsageError: As `arrange`.
+    """
+    contents = Contents()
+    if on_demand:
+        pixels = Pixels.undecoded(images, rule, contents)
+    else:
+        decoded = decoding.decode([Path(image.file) for image in images], rule, label="reading images")
+        pixels = Pixels.of(images, decoded, contents)
+    return arrange(listing, images, pixels, bad=bad, without_val=without_val)
+
+
+def arrange(
+    listing: Listing,
+    images: Sequence[LabelledImage],
+    pixels: Pixels,
+    *,
+    bad: Sequence[ImageError] = (),
+    without_val: bool = False,
+) -> ImageDataset:
+    """A dataset of those of `images` that have pixels, by their splits; copies none of the pixels.
+
+    Raises:
+        UsageError: If a class has no readable image to train on, or the validation has none at all and this was not
+            asked for.
     """
     ordered = sorted(images, key=lambda image: SPLITS.index(image.split))  # stable: natural order inside a split
-    paths = tuple(image.path for image in ordered)
-    if on_demand:
-        dataset = ImageDataset(listing, tuple(ordered), OnDemand(paths, rule), tuple(bad))
-    else:
-        decoded = decoding.decode(paths, rule, label="reading images")
-        dataset = ImageDataset(listing, tuple(ordered[i] for i in decoded.kept), decoded.images, (*bad, *decoded.bad))
+    files = tuple(image for image in ordered if image.file in pixels.rows)
+    indices = np.array([pixels.rows[image.file] for image in files], dtype=np.int64)
+    dataset = ImageDataset(listing, files, pixels.images, indices, (*bad, *pixels.bad), pixels.contents)
     counts = dataset.counts()
     for name in listing.classes:
         if not counts.get("train", {}).get(name):

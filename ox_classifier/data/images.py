@@ -10,6 +10,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ox_classifier.data import png
+from ox_classifier.data.levels import eight_bits, on_white
+from ox_classifier.data.memory import DECODING, NoRoomError
+from ox_classifier.data.regular_file import NotAFileError, open_file
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
 
@@ -17,7 +21,10 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", "
 PILLOW_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
 COLORS = {"rgb": "RGB", "grayscale": "L"}
 MAX_PIXELS = 60_000_000  # a 48-megapixel phone photo passes, a decompression bomb doesn't
+BYTES_A_PIXEL = 13  # that decoding takes at its worst: RGBA, turned, and RGB, 4 each
 EXIF_ORIENTATION = 0x0112
+HEAD = 64  # bytes at a file's beginning that say what it is
+JPEGS = ("JPEG", "MPO")  # which can be decoded at half, a quarter or an eighth of their size
 
 
 class ImageError(UsageError):
@@ -44,6 +51,13 @@ class Picture:
         """Whether the stored file had an alpha channel or a transparent colour."""
         return self.mode in ("RGBA", "LA", "PA", "La", "RGBa") or self.mode.endswith("+transparency")
 
+    def fitted(self, rule: PixelRule) -> np.ndarray:
+        """The picture by a rule: uint8, shape (height, width, channels)."""
+        image = self.image.convert(COLORS[rule.color])
+        if image.size != (rule.width, rule.height):
+            image = image.resize((rule.width, rule.height), Image.Resampling.BILINEAR)
+        return np.asarray(image).reshape(rule.shape)
+
 
 def read(source: Path | str | bytes | Image.Image | np.ndarray, rule: PixelRule) -> np.ndarray:
     """Decode a file to uint8, shape (height, width, channels), as training, prediction and report all see it.
@@ -53,11 +67,19 @@ def read(source: Path | str | bytes | Image.Image | np.ndarray, rule: PixelRule)
     Raises:
         ImageError: If the file is missing, unreadable, truncated, of no known format or too large.
     """
-    picture = open_picture(source, at_least=(rule.width, rule.height))
-    image = picture.image.convert(COLORS[rule.color])
-    if image.size != (rule.width, rule.height):
-        image = image.resize((rule.width, rule.height), Image.Resampling.BILINEAR)
-    return np.asarray(image).reshape(rule.shape)
+    return open_picture(source, at_least=(rule.width, rule.height)).fitted(rule)
+
+
+def open_and_read(path: Path | str, rule: PixelRule) -> tuple[Picture, np.ndarray]:
+    """What `open_picture` and `read` give of a file, from one decoding unless `read` would take a JPEG reduced.
+
+    Raises:
+        ImageError: As in `read`.
+    """
+    picture = open_picture(path)
+    if picture.format in JPEGS and min(picture.size) // _reduced_side((rule.width, rule.height)) > 1:
+        return picture, read(path, rule)
+    return picture, picture.fitted(rule)
 
 
 def as_float(images: np.ndarray) -> np.ndarray:
@@ -84,18 +106,19 @@ def open_picture(
             return _normalised(source)
         if not isinstance(source, str | Path | bytes):
             raise ImageError(path, no_image(source))
-        if (len(source) if isinstance(source, bytes) else path.stat().st_size) == 0:
-            raise ImageError(path, "the file is empty (0 bytes)")
-        with io.BytesIO(source) if isinstance(source, bytes) else path.open("rb") as stream:
-            return _decode(stream, path, at_least)
-    except ImageError:
+        with io.BytesIO(source) if isinstance(source, bytes) else open_file(path) as stream:
+            head = stream.read(HEAD)
+            return _decode(stream, path, head, at_least)
+    except (ImageError, NoRoomError):
         raise
     except FileNotFoundError:
         raise ImageError(path, "no such file") from None
-    except IsADirectoryError:
-        raise ImageError(path, "a folder: give the files in it") from None
+    except PermissionError:
+        raise ImageError(path, "you may not read it (no permission)") from None
+    except NotAFileError as error:
+        raise ImageError(path, str(error)) from None
     except UnidentifiedImageError:
-        raise ImageError(path, _unidentified(source)) from None
+        raise ImageError(path, _unidentified(head)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(path, f"over {MAX_PIXELS // 1_000_000} million pixels") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
@@ -126,8 +149,19 @@ def no_image(source: object) -> str:
     return f"{type(source).__name__} is no image: give a path, the bytes of a file, a PIL image or a uint8 array"
 
 
-def _decode(stream: BinaryIO, path: Path, at_least: tuple[int, int] | None) -> Picture:
-    with Image.open(stream, formats=_formats(stream, path)) as file:
+def _decode(stream: BinaryIO, path: Path, head: bytes, at_least: tuple[int, int] | None) -> Picture:
+    if not head:
+        raise ImageError(path, "the file is empty (0 bytes)")
+    formats = _formats(path, head)
+    stream.seek(0)
+    try:
+        with Image.open(stream, formats=formats) as file:
+            return _normalised(file, at_least)
+    except ValueError as error:
+        if "MAX_TEXT" not in str(error):  # Pillow's limit to a PNG's colour profile and texts
+            raise
+    stream.seek(0)
+    with Image.open(png.pixels_only(stream), formats=formats) as file:
         return _normalised(file, at_least)
 
 
@@ -139,20 +173,23 @@ def _normalised(file: Image.Image, at_least: tuple[int, int] | None = None) -> P
         mode += "+transparency"
     turn = file.getexif().get(EXIF_ORIENTATION, 1)
     frames = getattr(file, "n_frames", 1)
-    if at_least and form in ("JPEG", "MPO"):
-        side = max(at_least) * 2  # both sides, as the picture may still be turned
-        file.draft(None, (side, side))
-    file.load()
-    image = ImageOps.exif_transpose(file) if turn in range(2, 9) else file
-    if turn in (5, 6, 7, 8):
-        size = size[::-1]
-    return Picture(_on_white(_eight_bits(image)), form, mode, size, turn in range(2, 9), frames)
+    if at_least and form in JPEGS:
+        file.draft(None, (_reduced_side(at_least),) * 2)
+    with DECODING.reserve(file.size[0] * file.size[1] * BYTES_A_PIXEL):
+        file.load()
+        image = ImageOps.exif_transpose(file) if turn in range(2, 9) else file
+        if turn in (5, 6, 7, 8):
+            size = size[::-1]
+        return Picture(on_white(eight_bits(image)), form, mode, size, turn in range(2, 9), frames)
 
 
-def _formats(stream: BinaryIO, path: Path) -> tuple[str, ...]:
+def _reduced_side(at_least: tuple[int, int]) -> int:
+    """The least that a JPEG is reduced to, both ways, as the picture may still be turned."""
+    return max(at_least) * 2
+
+
+def _formats(path: Path, head: bytes) -> tuple[str, ...]:
     """Formats to try; HEIC joins them when the file says it is one and the extra is installed."""
-    head = stream.read(12)
-    stream.seek(0)
     if head[4:8] != b"ftyp" or head[8:12] not in (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis"):
         return PILLOW_FORMATS
     try:
@@ -163,32 +200,7 @@ def _formats(stream: BinaryIO, path: Path) -> tuple[str, ...]:
     return (*PILLOW_FORMATS, "HEIF")
 
 
-def _unidentified(source: Path | str | bytes) -> str:
-    if isinstance(source, bytes):
-        head = source[:64]
-    else:
-        with Path(source).open("rb") as file:
-            head = file.read(64)
+def _unidentified(head: bytes) -> str:
     if (head.isascii() and head.decode("ascii").isprintable()) or (b"\n" in head and head.isascii()):
         return f"not an image: it begins with the text {head[:20].decode('ascii', 'replace')!r}"
     return "not an image of a known format (JPEG, PNG, BMP, WebP, TIFF, GIF, PPM, HEIC)"
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit and wider grey to 0..255, where Pillow's own conversion clips at 255."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.asarray(image.convert("I") if image.mode.startswith("I;16") else image, dtype=np.float64)
-        top = 65535.0 if values.max(initial=0) > 255 or image.mode.startswith("I;16") else 255.0
-        if image.mode == "F" and values.max(initial=0) <= 1:
-            top = 1.0
-        return Image.fromarray(np.clip(values / top * 255 + 0.5, 0, 255).astype(np.uint8), "L")
-    return image
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """Composite alpha on white, as a viewer shows it, and bring the rest to L or RGB."""
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")

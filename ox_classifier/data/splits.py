@@ -84,8 +84,7 @@ def folds(
         raise UsageError(f"--folds {k}: cross-validation needs at least 2 folds; 5 is usual")
     groups = gather([image for image in images if image.split != "test"], duplicates, root, seed)
     totals = sum((group.labels for group in groups), Counter())
-    for label in sorted(totals):
-        there = sum(label in group.labels for group in groups)
+    for label, there in sorted(_independent(groups).items()):
         if there < k:
             raise UsageError(
                 f"--folds {k}: class {label!r} has {there} independent images (copies and groups count once), "
@@ -104,6 +103,19 @@ def folds(
         )
         for fold in range(k)
     )
+
+
+def most_folds(
+    images: Sequence[LabelledImage], *, duplicates: Iterable[Iterable[Path]] = (), root: Path | None = None
+) -> int:
+    """The most folds that `folds` can make of these images."""
+    groups = gather([image for image in images if image.split != "test"], duplicates, root, 0)
+    return min(_independent(groups).values(), default=0)
+
+
+def _independent(groups: Sequence[Group]) -> Counter:
+    """Of each class, how many of its images can be parted: copies and groups count once."""
+    return Counter(label for group in groups for label in group.labels)
 
 
 def _check_fractions(val_fraction: float, test_fraction: float) -> None:

@@ -36,6 +36,7 @@ def start(recipe: Recipe, data: Path, *, name: str | None = None, device: str = 
         group=recipe.group,
         earlier=earlier,
         strict=strict,
+        rule=None if recipe.frozen else recipe.rule,
     )
     chosen = ready(recipe, prepared, device)
     preparation.advise(prepared, recipe.folds)

@@ -3,49 +3,74 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ox_classifier.audit import audit
 from ox_classifier.audit.audit import Audit
+from ox_classifier.audit.text import FOLDS
 from ox_classifier.console import say
 from ox_classifier.data import csv_listing, folders, image_dataset, splits
-from ox_classifier.data.image_dataset import ImageDataset
+from ox_classifier.data.contents import Contents
+from ox_classifier.data.decoding import Decoding, decode
+from ox_classifier.data.image_dataset import ImageDataset, Pixels
 from ox_classifier.data.listing import LabelledImage, Listing
 from ox_classifier.errors import GateError, UsageError
 from ox_classifier.pixels import PixelRule
 
-FEW_IMAGES = 400  # under this, cross-validation says more than one small validation set
+READING = "reading images"
 MOST_COPIES = 0.5  # of a held-out split; beyond it, its accuracy measures memory
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `ox train` is about to use: the listing, its audit, and the readable images with their splits."""
+    """What `ox train` is about to use: the listing, its audit, and the readable images with their splits.
+
+    Every file is read once, however many datasets are asked for: all of one rule share their pixels.
+    """
 
     listing: Listing
     audit: Audit
     images: tuple[LabelledImage, ...]
     seed: int
+    decoding: Decoding | None = None  # of the listing's files, begun while they were looked at
+    _shared: dict[tuple[PixelRule, bool], Pixels] = field(default_factory=dict, repr=False)
 
     def dataset(self, rule: PixelRule, *, on_demand: bool = False) -> ImageDataset:
-        """Decode everything; with `on_demand`, each image when it is asked for."""
-        return self._load(self.images, rule, on_demand)
+        """Every image by its split; with `on_demand`, each is decoded when it is asked for."""
+        return self._arranged(self.images, rule, on_demand)
 
     def folds(self, k: int, rule: PixelRule, *, on_demand: bool = False) -> Iterator[ImageDataset]:
         """The dataset of each fold of a cross-validation."""
         duplicates, root = self.audit.duplicates, self.listing.root
         for images in splits.folds(self.images, k, self.seed, duplicates=duplicates, root=root):
-            yield self._load(images, rule, on_demand)
+            yield self._arranged(images, rule, on_demand)
 
     def everything(self, rule: PixelRule, *, on_demand: bool = False) -> ImageDataset:
-        """The dataset with all but the test in train, for a last training with nothing held out."""
-        images = tuple(image if image.split == "test" else replace(image, split="train") for image in self.images)
-        return image_dataset.load(self.listing, images, rule, bad=self.audit.bad, on_demand=on_demand, without_val=True)
+        """All that is not for the test to train on, nothing to validate with: for the run after a cross-validation."""
+        images = [image if image.split == "test" else replace(image, split="train") for image in self.images]
+        return self._arranged(images, rule, on_demand, without_val=True)
 
-    def _load(self, images: tuple[LabelledImage, ...], rule: PixelRule, on_demand: bool) -> ImageDataset:
-        return image_dataset.load(self.listing, images, rule, bad=self.audit.bad, on_demand=on_demand)
+    def _arranged(
+        self, images: Sequence[LabelledImage], rule: PixelRule, on_demand: bool, *, without_val: bool = False
+    ) -> ImageDataset:
+        key = rule, on_demand
+        if key not in self._shared:
+            self._shared[key] = self._pixels(rule, on_demand)
+        return image_dataset.arrange(
+            self.listing, images, self._shared[key], bad=self.audit.bad, without_val=without_val
+        )
+
+    def _pixels(self, rule: PixelRule, on_demand: bool) -> Pixels:
+        contents = self.audit.contents
+        if on_demand:
+            return Pixels.undecoded(self.images, rule, contents)
+        if self.decoding and self.decoding.rule == rule:
+            return Pixels.of(self.listing.images, self.decoding.result(READING), contents)
+        decoded = decode([image.file for image in self.images], rule, contents=contents, label=READING)
+        return Pixels.of(self.images, decoded, contents)
 
     def lines(self) -> Iterator[str]:
         """What a reader should know before training begins, a line each."""
@@ -66,11 +91,13 @@ def prepare(
     group: str | None = None,
     earlier: Mapping[str, str] | None = None,
     strict: bool = False,
+    rule: PixelRule | None = None,
 ) -> Prepared:
     """List, look over and split a data folder (or CSV); changes no file.
 
     Near-duplicates and files of one group stay on one side of every split that is drawn. `earlier` gives the
-    sides that some files, by their names in the listing, shall keep.
+    sides that some files, by their names in the listing, shall keep. With the `rule` by which a dataset will be
+    asked for, files are decoded for it while they are looked at, and those that need no look meanwhile and after.
 
     Raises:
         UsageError: If there is nothing to learn from, most of a held-out split lies in train, too, or none of
@@ -81,30 +108,60 @@ def prepare(
     if group:
         listing = csv_listing.with_groups(listing, group)
     before = _earlier_sides(listing, earlier) if earlier is not None else {}
-    found = audit.quick_check(listing)
-    if strict and found.errors:
-        raise GateError(f"{data} has errors and --strict was given: " + "; ".join(e.sentence for e in found.errors))
-    _refuse_leaked_splits(found)
-    bad = {error.path for error in found.bad}
-    images = splits.split(
-        [image for image in listing.images if image.path not in bad],
-        val_fraction=val_fraction,
-        test_fraction=test_fraction,
-        seed=seed,
-        duplicates=found.duplicates,
-        root=listing.root,
-        before=before,
-    )
-    if earlier is not None:
-        listing = replace(listing, notes=(*listing.notes, _stayed(images, before, len(earlier))))
-    return Prepared(listing, found, images, seed)
+    decoding = Decoding([image.file for image in listing.images], rule, contents=Contents()) if rule else None
+    try:
+        found = audit.quick_check(listing, decoded=decoding)
+        if strict and found.errors:
+            sentences = "; ".join(error.sentence for error in found.errors)
+            raise GateError(f"{data} has errors and --strict was given: {sentences}")
+        _refuse_leaked_splits(found)
+        bad = {error.path for error in found.bad}
+        images = splits.split(
+            [image for image in listing.images if image.path not in bad],
+            val_fraction=val_fraction,
+            test_fraction=test_fraction,
+            seed=seed,
+            duplicates=found.duplicates,
+            root=listing.root,
+            before=before,
+        )
+    except BaseException:
+        if decoding:
+            decoding.close()
+        raise
+    if decoding:
+        decoding.contents = found.contents
+    notes = [_stayed(images, before, len(earlier))] if earlier is not None else []
+    notes += _unmet(test_fraction, listing, images)
+    return Prepared(replace(listing, notes=(*listing.notes, *notes)), found, images, seed, decoding)
 
 
 def advise(prepared: Prepared, folds: int | None) -> None:
-    """Say when the data are too few for one validation to be trusted."""
+    """Say when the data are too few for one validation to be trusted, and how many folds they are enough for."""
     count = sum(image.split != "test" for image in prepared.images)
-    if folds is None and count < FEW_IMAGES:
-        say(f"{count} images for training and validation are few: --folds 5 measures with all of them")
+    most = min(prepared.audit.counts.get("folds", 0), FOLDS)
+    if folds is None and most > 1:
+        say(f"{count} images for training and validation are few: --folds {most} measures with all of them")
+
+
+def _unmet(fraction: float, listing: Listing, images: Sequence[LabelledImage]) -> list[str]:
+    """What to say where the test is not the share that was asked for."""
+    if not fraction:
+        return []
+    held_out = Counter(image.label for image in images if image.split == "test")
+    if any(image.split == "test" for image in listing.images):
+        return [f"--test-fraction {fraction:g}: nothing is drawn, as there is a test of {held_out.total():,} images"]
+    free = {image.file for image in listing.images if image.split in ("", "train")}
+    there = Counter(image.label for image in images if image.file in free)
+    lacking = [label for label in listing.classes if abs(held_out[label] - fraction * there[label]) >= 1]
+    lacking += [label for label in listing.classes if label not in lacking and not held_out[label]]
+    if not lacking:
+        return []
+    each = ", ".join(f"{held_out[label]:,} of {there[label]:,} {label}" for label in lacking)
+    return [
+        f"--test-fraction {fraction:g}: held out {each}, as near as it gets, since copies and groups stay together "
+        "and every class keeps images to train and to validate with"
+    ]
 
 
 def _earlier_sides(listing: Listing, sides: Mapping[str, str]) -> dict[Path, str]:

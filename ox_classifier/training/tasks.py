@@ -16,6 +16,7 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.console import say
 from ox_classifier.data import class_weights
 from ox_classifier.data.image_dataset import ImageDataset
+from ox_classifier.data.on_demand import in_memory
 from ox_classifier.networks import builders, transfer
 from ox_classifier.training import state
 from ox_classifier.training.fit import Schedule, fit
@@ -183,12 +184,12 @@ def augmenter(recipe: Recipe) -> ImageDataGenerator:
 
 def pixel_batches(recipe: Recipe, dataset: ImageDataset, size: int) -> tuple[Batches, Batches | None]:
     """Augmented training pixels and plain validation pixels, if there are any."""
-    pixels = np.asarray(dataset.images("train"))
+    pixels = in_memory(dataset.images("train"))
     train = augmenter(recipe).flow(pixels, dataset.labels("train"), batch_size=size, seed=recipe.seed)
     if not len(dataset.labels("val")):
         return train, None
     plain = ImageDataGenerator(rescale=1 / 255)
-    pixels = np.asarray(dataset.images("val"))
+    pixels = in_memory(dataset.images("val"))
     return train, plain.flow(pixels, dataset.labels("val"), batch_size=size, shuffle=False)
 
 
