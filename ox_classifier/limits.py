@@ -9,6 +9,7 @@ from ox_classifier.errors import UsageError
 
 MEGABYTE = 2**20
 MOST_JSON = 16 * MEGABYTE
+MOST_NETWORK = 2048 * MEGABYTE
 MOST_TABLE = 256 * MEGABYTE
 MOST_ROWS = 1_000_000
 MOST_SIDE = 4096  # pixels

@@ -13,7 +13,6 @@ from pathlib import Path
 from ox_classifier import limits
 from ox_classifier.errors import UsageError
 
-MOST_BYTES = 2**31  # a protocol buffer can't be larger
 MOST_FIELDS = 1_000_000  # a network of 340 nodes has some 5,000
 OPERATORS = frozenset(  # none that repeats something or calls another graph
     "Add AveragePool BatchNormalization Cast Clip Constant Conv Div Elu Flatten Gather Gemm GlobalAveragePool "
@@ -50,7 +49,7 @@ def check(path: Path) -> None:
         FileNotFoundError: If there is none.
         UsageError: If it is none that ox writes; the sentence says why.
     """
-    if limits.check_file(path, MOST_BYTES) == 0:
+    if limits.check_file(path, limits.MOST_NETWORK) == 0:
         raise UsageError(f"{path} is empty: the run is damaged; train again")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:

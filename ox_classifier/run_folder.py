@@ -201,9 +201,22 @@ class Run:
         """The split of every file used, by its name in the listing."""
         return {row["path"]: row["split"] for row in self.read_table("split.csv")}
 
-    def history(self) -> list[dict[str, str]]:
-        """A row for each epoch, as history.csv has them."""
-        return self.read_table("history.csv")
+    def history(self) -> list[dict[str, float | None]]:
+        """A row for each epoch, the first being epoch 1, as history.csv has them; what an epoch lacks is None.
+
+        Raises:
+            UsageError: If there is no epoch yet, or they are not numbered one after the other up to the best one.
+        """
+        table = self.read_table("history.csv")
+        rows = [{name: float(value) if value else None for name, value in row.items()} for row in table]
+        if not rows:
+            raise UsageError(
+                f"run {self.path} has no epoch in history.csv: its training did not get that far; train again"
+            )
+        last = max(len(rows), self.config.get("best_epoch", 1))
+        if [row["epoch"] for row in rows] != [*range(1, last + 1)]:
+            raise UsageError(f"{self.path / 'history.csv'} has other epochs than 1 to {last}; {NOT_OURS}")
+        return rows
 
     def update(self, **values) -> None:
         """Record values in run.json, at once and whole; while the run isn't done, also which process works on it."""

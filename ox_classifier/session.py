@@ -29,20 +29,23 @@ class Session:
         onnx_file.check(path)
         try:
             self.session = open_session(path)
-            inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
+            inputs, outputs = (
+                [(tensor.name, tensor.type, list(tensor.shape)) for tensor in tensors]
+                for tensors in (self.session.get_inputs(), self.session.get_outputs())
+            )
         except Exception as error:  # ONNX Runtime's own exception classes derive from Exception directly
             reason = " ".join(str(error).split())[:200]
             raise UsageError(f"{path} can't be loaded ({reason}): the run is damaged; train again") from None
-        widths = (1, 2) if classes == 2 else (classes,)
-        fits = len(inputs) == len(outputs) == 1 and inputs[0].type == outputs[0].type == "tensor(float)"
-        fits = fits and _is(inputs[0].shape, *((side,) for side in shape)) and _is(outputs[0].shape, widths)
+        images = ["tensor(float)", *((side,) for side in shape)]
+        probabilities = ["tensor(float)", (1, 2) if classes == 2 else (classes,)]
+        fits = len(inputs) == len(outputs) == 1 and _is(inputs[0], *images) and _is(outputs[0], *probabilities)
         if not fits:
-            found = "; ".join(f"{tensor.type} {tensor.shape}" for tensor in (*inputs, *outputs))
+            found = "; ".join(f"{kind} {sides}" for _, kind, sides in (*inputs, *outputs))
             raise UsageError(
                 f"{path} takes and gives {found[:200]}: expected images of shape {list(shape)} in and probabilities of "
                 f"{classes} classes out; {NOT_OURS}"
             )
-        self.input = inputs[0].name
+        self.input = inputs[0][0]
 
     def answer(self, pixels: np.ndarray) -> np.ndarray:
         """Probabilities, float32 of shape (n, classes), of float32 images in [0, 1], shape (n, *self.shape).
@@ -65,15 +68,22 @@ class Session:
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
     """Load a trusted ONNX file for the CPU."""
-    return onnxruntime.InferenceSession(path, _options(), providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        path,
+        _options(),
+        providers=["CPUExecutionProvider"],
+        enable_fallback=0,  # which would print on stdout and try the same once more
+    )
 
 
-def _is(found: list, *sides: tuple[int, ...]) -> bool:
-    """Whether a tensor has any number of rows, and sides of the given sizes (a side's name fits any)."""
+def _is(tensor: tuple[str, str, list], kind: str, *sides: tuple[int, ...]) -> bool:
+    """Whether a tensor is of a kind, and has any number of rows and sides of the given sizes (a name fits any)."""
+    _, found_kind, (rows, *found) = tensor if tensor[2] else (*tensor[:2], [0])
     return (
-        len(found) == 1 + len(sides)
-        and not isinstance(found[0], int)
-        and all(not isinstance(side, int) or side in allowed for side, allowed in zip(found[1:], sides, strict=True))
+        found_kind == kind
+        and not isinstance(rows, int)
+        and len(found) == len(sides)
+        and all(not isinstance(side, int) or side in allowed for side, allowed in zip(found, sides, strict=True))
     )
 
 

@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from ox_classifier.data import folders
 from ox_classifier.data.csv_listing import read_table, with_groups
 from ox_classifier.errors import UsageError
+from ox_classifier.limits import stays_below
 
 
 def table(tmp_path: Path, text: str, encoding: str = "utf-8", name: str = "marks.csv") -> Path:
@@ -119,9 +121,11 @@ def test_paths_are_tried_from_the_tables_folder_and_then_from_the_current_one(tm
     monkeypatch.chdir(here)
     path = table(here / "tables", "path,label\na.png,o\nb.png,x\nc.png,x\n")
     listing = read_table(Path("tables/marks.csv"))
-    places = {Path("tables/b.png"): "x", here / "a.png": "o", Path("tables/c.png"): "x"}
+    places = {here / "tables/b.png": "x", here / "a.png": "o", here / "tables/c.png": "x"}
     assert {i.path: i.label for i in listing.images} == places
-    assert listing.name(here / "a.png") == str(here / "a.png")  # so that a report finds it, wherever it is made
+    assert (
+        listing.root == here and listing.name(here / "a.png") == "a.png"
+    )  # so that a report finds it, wherever it is made
     found, lost = listing.notes
     assert f"1 of 3 files of tables/marks.csv were found from the current folder {here}" in found
     assert (
@@ -151,3 +155,24 @@ def test_groups_that_fit_nothing_are_refused(tmp_path):
         with_groups(listing, "writer")
     with pytest.raises(UsageError, match="no regular expression"):
         with_groups(listing, "(")
+
+
+def test_files_outside_the_folder_of_the_csv_still_have_names_below_the_root(tmp_path, monkeypatch):
+    files(tmp_path, "lists/o.png", "o/1.png", "x/2.png", "x/3.png")
+    text = f"path,label\no.png,o\n../o/1.png,o\n{tmp_path}/x/2.png,x\nx/3.png,x\n"
+    path = table(tmp_path / "lists", text)
+    monkeypatch.chdir(tmp_path)
+    for given in (path, Path("lists/marks.csv")):
+        listing = folders.find(given)
+        assert listing.root == tmp_path
+        assert [listing.name(i.path) for i in listing.images] == ["lists/o.png", "o/1.png", "x/2.png", "x/3.png"]
+        assert all(i.path.is_file() and stays_below(listing.name(i.path)) for i in listing.images)
+
+
+def test_a_csv_whose_files_have_only_the_root_in_common(tmp_path):
+    with TemporaryDirectory(dir="/var/tmp") as other:
+        files(tmp_path, "o.png")
+        files(Path(other), "x.png")
+        listing = folders.find(table(tmp_path, f"path,label\no.png,o\n{other}/x.png,x\n"))
+        names = [listing.name(i.path) for i in listing.images]
+        assert all(stays_below(name) and (listing.root / name).is_file() for name in names)

@@ -11,6 +11,7 @@ from pathlib import Path
 from ox_classifier.data import table_text
 from ox_classifier.data.listing import SPLIT_FOLDERS, LabelledImage, Listing, checked
 from ox_classifier.errors import UsageError
+from ox_classifier.limits import stays_below
 
 NAMES = ("path", "label", "split", "group")
 COLUMNS = "path,label[,split][,group]"
@@ -34,9 +35,10 @@ def read_table(csv_path: Path | str) -> Listing:
         raise UsageError(f"no images found in {csv_path}: it has no row below its first line; add one for each image")
     if not any(places):
         raise UsageError(f"none of the {len(images):,} files of {csv_path} is there: {_looked(csv_path, images[0])}")
-    root = csv_path.parent
     notes = _notes(csv_path, header, images, places, encoding)
-    placed = [replace(image, file=place or _below(root, image)) for place, image in zip(places, images, strict=True)]
+    names = [place or _below(csv_path.parent, image) for place, image in zip(places, images, strict=True)]
+    root, names = _rooted(csv_path, names)
+    placed = [replace(image, file=name) for name, image in zip(names, images, strict=True)]
     return checked(Listing(root, (), tuple(placed), notes))
 
 
@@ -139,6 +141,24 @@ def _place(root: Path, image: LabelledImage) -> str:
     if os.path.exists(below):  # noqa: PTH110 - a third of the time, and there may be 100,000
         return below
     return os.path.abspath(image.file) if os.path.exists(image.file) else ""  # noqa: PTH100, PTH110
+
+
+def _rooted(csv_path: Path, names: list[str]) -> tuple[Path, list[str]]:
+    """A folder that all files lie below, and their paths there: the CSV's, or else the nearest that holds them all.
+
+    What a run records of a file is its path below that folder, never one that leads out of it.
+    """
+    start = os.path.join(os.fspath(csv_path.parent), "")  # noqa: PTH118 - text, as there may be 100,000
+    inside = start if start != "./" else ""
+    if all(name.startswith(inside) and stays_below(name.removeprefix(inside)) for name in names):
+        return csv_path.parent, names
+    straight = [os.path.abspath(name) if ".." not in Path(name).parts else os.path.realpath(name) for name in names]  # noqa: PTH100
+    try:
+        return Path(os.path.commonpath([os.path.dirname(name) for name in straight])), straight  # noqa: PTH120
+    except ValueError:
+        raise UsageError(
+            f"{csv_path} lists files of several drives: put those of each drive in a CSV of its own"
+        ) from None
 
 
 def _looked(csv_path: Path, image: LabelledImage) -> str:

@@ -43,7 +43,9 @@ class Listing:
 
     def name(self, path: Path) -> str:
         """The path as reports write it: below the data folder, with forward slashes."""
-        root = self.root.as_posix() + "/"  # text: pathlib takes ten times as long, and there may be 100,000 of them
+        root = (
+            self.root.as_posix().rstrip("/") + "/"
+        )  # text: pathlib takes ten times as long, and there may be 100,000 of them
         return path.as_posix().removeprefix(root if root != "./" else "")
 
 

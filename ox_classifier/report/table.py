@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Sequence
 
 import numpy as np
 
+from ox_classifier import limits
 from ox_classifier.classifier import Classifier
 from ox_classifier.console import say, track
 from ox_classifier.errors import UsageError
@@ -75,11 +75,12 @@ def kept(run: Run, splits: Sequence[str]) -> Predictions:
     """The rows of the last report in other splits than these; none if it was of another model, or is damaged."""
     none = Predictions(run.classes, (), (), np.array([], dtype=int), np.empty((0, len(run.classes)), np.float32))
     try:
+        limits.check_file(run.path / METRICS, limits.MOST_JSON)
         told = json.loads((run.path / METRICS).read_text(encoding="utf-8"))
         rows = [row for row in run.read_table(FILE) if row["split"] not in splits]
         same = told.get("fingerprint") == fingerprint(run)
         earlier = Predictions.from_rows(run.classes, rows) if rows and same else none
-    except (UsageError, OSError, AttributeError, ValueError, KeyError, TypeError, csv.Error):
+    except (UsageError, OSError, AttributeError, ValueError, KeyError, TypeError, RecursionError):
         return none
     if rows and not same:
         left = ", ".join(sorted({row["split"] for row in rows}))
@@ -91,5 +92,6 @@ def fingerprint(run: Run) -> str:
     """What predictions follow from: the network, the classes, the pixel rule and the split."""
     digest = hashlib.sha256(json.dumps([run.classes, run.rule.as_dict()]).encode())
     for path in (run.onnx_file, run.path / "split.csv"):
+        limits.check_file(path, limits.MOST_NETWORK)
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

@@ -87,8 +87,8 @@ def _thumbnail(path: Path) -> np.ndarray:
 
 
 def _curves(run: Run) -> Figure:
-    rows = run.read_table("history.csv")
-    history = {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
+    rows = run.history()
+    history = {name: np.array([row[name] for row in rows], dtype=float) for name in rows[0]}
     title = f"{run.name}: accuracy and loss by epoch"
     return figures.curves(history, title=title, best_epoch=run.best_epoch, fine_tuned_from=run.fine_tuned_from)
 
