@@ -54,7 +54,7 @@ def make(
     """
     with user_errors():
         check_place(out, adding=append, otherwise=", or give --append to add to it")
-        say(f"drawing {2 * (per_class + val + test):,} images; {out} holds nothing new before all are there")
+        say(f"drawing {2 * (per_class + val + test):,} images, which appear in {out} when all are drawn")
         from ox_classifier.synthetic import make
 
         wanted, folders = tuple(source or ()), tuple(fonts or ())
