@@ -129,7 +129,7 @@ def rows(out):
 
 
 def images(out):
-    return sorted(path.relative_to(out).as_posix() for path in out.glob("[ox]/*.png"))
+    return sorted(path.relative_to(out).as_posix() for path in out.glob("[ox]/*.*"))
 
 
 def test_adding_is_all_or_nothing_and_drops_rows_without_their_image(tmp_path, monkeypatch):
