@@ -76,8 +76,8 @@ def why_no_gpu(tf) -> str:
     if sys.platform == "darwin":
         return "TensorFlow's macOS wheel is built for the CPU; pip install tensorflow-metal"
     if not tf.test.is_built_with_cuda():
-        return "this TensorFlow is built for the CPU only; pip install 'ox-classifier[gpu]'"
-    return "TensorFlow finds no CUDA libraries for the driver here; pip install 'ox-classifier[gpu]'"
+        return "this TensorFlow is built for the CPU only; pip install 'tensorflow[and-cuda]'"
+    return "TensorFlow finds no CUDA libraries for the driver here; pip install 'tensorflow[and-cuda]'"
 
 
 def _plainly_no_gpu() -> str:

@@ -103,7 +103,7 @@ REASONS = {
     # the wheels for Windows and macOS know no CUDA, and the extra brings none: other advice must come first
     "windows": ({}, "win32", False, False, "no GPU support on native Windows since 2.11; use WSL2"),
     "mac": ({}, "darwin", False, False, "pip install tensorflow-metal"),
-    "cpu wheel": ({}, "linux", False, True, "built for the CPU only; pip install 'ox-classifier[gpu]'"),
+    "cpu wheel": ({}, "linux", False, True, "built for the CPU only; pip install 'tensorflow[and-cuda]'"),
     "no driver": ({}, "linux", True, False, "no NVIDIA driver on this"),
     "no libraries": ({}, "linux", True, True, "no CUDA libraries for the driver here"),
 }

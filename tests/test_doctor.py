@@ -67,8 +67,8 @@ def test_what_is_missing_is_said_with_what_brings_it(found, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in extras else find(name))
     monkeypatch.setattr(shutil, "which", lambda name: None if name == "dot" else which(name))
     rows = found()
-    assert rows["heic"] == "HEIC photos: no; pip install 'ox-classifier[heic]'"
-    assert rows["diagram"] == "diagrams of networks: no; pip install 'ox-classifier[diagram]'"
+    assert rows["heic"] == "HEIC photos: no; pip install pillow-heif"
+    assert rows["diagram"] == "diagrams of networks: no; pip install pydot"
     assert rows["graphviz"].startswith("no dot program")
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: SimpleNamespace() if name in extras else find(name))
@@ -78,8 +78,25 @@ def test_what_is_missing_is_said_with_what_brings_it(found, monkeypatch):
     assert rows["graphviz"] == "/usr/bin/dot"
 
 
-def test_a_wrong_limit_is_a_sentence(found, monkeypatch):
-    monkeypatch.setenv("OX_CACHE_GB", "much")
-    result = CliRunner().invoke(app, ["doctor"])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "ox: OX_CACHE_GB is 'much': give a positive number of gigabytes\n"
+@pytest.mark.parametrize("limit", ["much", "nan", "inf", "-1"])
+def test_a_wrong_limit_is_a_sentence_and_hides_nothing_else(found, monkeypatch, limit):
+    monkeypatch.setenv("OX_CACHE_GB", limit)
+    rows = found()
+    assert rows["features"] == f"{caches.folder()}: OX_CACHE_GB is '{limit}': give a positive number of gigabytes"
+    assert rows["weights"]
+
+
+def test_a_cache_that_cannot_be_used_is_not_called_fine(found, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        monkeypatch.setenv("OX_CACHE", str(place))
+        monkeypatch.setenv("KERAS_HOME", str(place))
+        rows = found()
+        reason = f"can't be used: {tmp_path / 'file'} is no folder; set"
+        assert rows["features"] == f"{place} {reason} OX_CACHE to a folder of yours"
+        assert rows["weights"] == f"{place / 'models'} {reason} KERAS_HOME to a folder of yours"
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    monkeypatch.setenv("OX_CACHE", str(closed / "cache"))
+    monkeypatch.setattr(os, "access", lambda place, mode: place != closed)  # root may write everywhere
+    assert f"you may not write to {closed}" in found()["features"]

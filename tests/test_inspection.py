@@ -109,7 +109,7 @@ def test_without_graphviz_a_sentence_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(write.shutil, "which", lambda name: None)
     run, _ = _run(tmp_path, "cnn", color="grayscale")
     page, _ = write.write(run)
-    assert "ox-classifier[diagram]" in capsys.readouterr().err
+    assert "pip install pydot" in capsys.readouterr().err
     assert "No diagram: it needs Graphviz" in page.read_text() and "ox inspect --image FILE" in page.read_text()
 
 

@@ -1,5 +1,6 @@
 """IDX files and npm's digits become class folders; damaged ones get a sentence that names the file."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -7,8 +8,10 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import tracemalloc
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import numpy as np
@@ -16,11 +19,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from typer.testing import CliRunner
 
+from ox_classifier.cli import app
 from ox_classifier.data.images import ImageError
 from ox_classifier.data.images import read as read_image
 from ox_classifier.errors import UsageError
-from ox_classifier.importers import mnist
+from ox_classifier.importers import download, mnist
 from ox_classifier.pixels import PixelRule
 
 IMAGES = bytes.fromhex("00000803 00000002 00000002 00000003") + bytes(range(12))  # two images, 2 high, 3 wide
@@ -71,7 +76,7 @@ def test_what_struct_packs_is_read_back(tmp_path_factory, shape, seed, zipped):
         (IMAGES[:10], "truncated within its header"),
         (IMAGES[:-1], "truncated: 11 bytes of the 12 its header says"),
         (IMAGES + b"\0", "more than the 12 bytes its header says"),
-        (IMAGES[:4] + b"\xff" * 12, "more than 2,147,483,648: damaged"),
+        (IMAGES[:4] + b"\xff" * 12, "more than 268,435,456: damaged"),
         (gzip.compress(IMAGES)[:-9], "gzip file is truncated or damaged"),
         (gzip.compress(IMAGES)[:14] + b"\xff\xff" + gzip.compress(IMAGES)[16:], "gzip file is truncated or damaged"),
     ],
@@ -122,7 +127,7 @@ def test_nothing_is_overwritten(files, tmp_path):
     (tmp_path / "out" / "mine.txt").write_text("precious")
     with pytest.raises(UsageError, match="not empty"):
         mnist.write(splits, mnist.CLASSES["mnist"], tmp_path / "out")
-    with pytest.raises(UsageError, match="not empty"):
+    with pytest.raises(UsageError, match="is a file"):
         mnist.write(splits, mnist.CLASSES["mnist"], tmp_path / "out" / "mine.txt")
     (tmp_path / ".fresh.unfinished").mkdir()  # by the name of ours, but without our marker
     with pytest.raises(UsageError, match="in the way"):
@@ -266,3 +271,78 @@ def test_npms_digits_are_no_clothes(tmp_path):
     _npm(tmp_path / "digits", counts=[1] * 10)
     with pytest.raises(UsageError, match="import it as mnist"):
         mnist.load("fashion-mnist", str(tmp_path / "digits"))
+
+
+def ox(*words):
+    return CliRunner().invoke(app, ["dataset", "import", *map(str, words)])
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1", "http://", "https://host:port/", "http://a b/", "http://127.0.0.1:1/x", "http://-.invalid"],
+)
+def test_addresses_that_are_none_are_a_sentence(tmp_path, address):
+    result = ox("mnist", tmp_path / "out", "--source", address)
+    assert result.exit_code == 2
+    assert "can't be fetched" in result.stderr and "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_body_without_an_end_is_cut_off(tmp_path, monkeypatch):
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b"\0" * 65536)
+
+        def log_message(self, *words):
+            pass
+
+    places = []
+    monkeypatch.setattr(mnist, "MAX_BYTES", 3 << 20)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(download, "say", lambda text: places.extend(tmp_path.glob("*/")))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        result = ox("mnist", tmp_path / "out", "--source", f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert result.exit_code == 2 and "more than 3,145,728 bytes were sent" in result.stderr
+    assert places and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [(1 << 20, "asks for 1,073,741,824 bytes, more than 268,435,456"), (1, "damaged: more than the 1,024 bytes")],
+)
+def test_a_gzip_bomb_takes_little_memory(files, count, sentence):
+    content = struct.pack(">4B3I", 0, 0, 8, 3, count, 32, 32) + bytes(1 << 27)
+    (files / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(content, compresslevel=1))
+    tracemalloc.start()
+    with pytest.raises(ImageError, match=sentence):
+        mnist.load("mnist", str(files))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 << 20
+
+
+def test_digits_too_large_or_too_deep_are_refused(tmp_path):
+    _npm(tmp_path / "digits", counts=[1] * 10)
+    for content in ('{"data": ' + "[" * 100_000, json.dumps({"data": [10**400]})):
+        (tmp_path / "digits/3.json").write_text(content)
+        with pytest.raises(ImageError, match="or damaged"):
+            mnist.load("mnist", str(tmp_path))
+    os.truncate(tmp_path / "digits/3.json", 1 << 30)
+    with pytest.raises(ImageError, match="larger than 67,108,864 bytes"):
+        mnist.load("mnist", str(tmp_path))
+
+
+def test_the_command_says_what_to_do_next_in_words_that_can_be_copied(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = ox("mnist", "my digits", "--source", files)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "my digits\n"
+    assert result.stderr.endswith("next: ox train --arch cnn --data 'my digits'\n")
+    again = ox("mnist", "my digits", "--source", files)
+    assert again.exit_code == 2 and "not empty" in again.stderr and len(again.stderr.splitlines()) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,9 @@ import typer
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import GateError, UsageError
+from ox_classifier.files import replacing
+from ox_classifier.names import printable
+from ox_classifier.tables import json_line
 
 if TYPE_CHECKING:
     from ox_classifier.audit.audit import Audit
@@ -23,6 +25,7 @@ Data = Annotated[Path, typer.Argument(help="Folder as DATA/{train,val,test}/<cla
 AsJson = Annotated[bool, typer.Option("--json", help="Print everything found as JSON instead of the page.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with exit code 3 when anything marked ERROR is found.")]
 Out = Annotated[Path, typer.Option(help="Folder for check.png, a contact sheet of every finding; never inside DATA.")]
+FILES = (".png", ".jpg", ".jpeg", ".pdf", ".svg", ".json", ".csv", ".txt", ".html")  # ends of an --out meant as a file
 
 
 def check(
@@ -35,6 +38,8 @@ def check(
     Reads every file, changes none; a second look is quick, as what was seen is kept in ~/.cache/ox (or $OX_CACHE).
     """
     with user_errors():
+        _refuse_file(out)
+        say(f"checking {data}")  # before the slow imports
         from ox_classifier.audit import audit, text
         from ox_classifier.data import folders
 
@@ -44,13 +49,29 @@ def check(
         found = audit.check(listing)
         plain = found.as_dict()
         plain["trust"] = text.trusts(plain["counts"])
-        typer.echo(json.dumps(plain, indent=2, ensure_ascii=False) if as_json else text.page(plain))
+        typer.echo(json_line(plain, indent=2) if as_json else text.page(_printable(plain)))
         if any(finding.cases for finding in found.findings):
             say(f"pictures of the findings: {_write_sheet(found, out)}")
         if strict and found.errors:
             raise GateError(
                 f"{data} has errors ({', '.join(error.kind for error in found.errors)}), and --strict was given"
             )
+
+
+def _refuse_file(out: Path) -> None:
+    if out.suffix.lower() in FILES and not out.is_dir():
+        raise UsageError(f"--out {out} has the name of a file: give a folder, check.png is written into it")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file: give a folder")
+
+
+def _printable(value):
+    """The same plain values with every text such that a terminal shows it on its line and obeys nothing in it."""
+    if isinstance(value, dict):
+        return {_printable(key): _printable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(inner) for inner in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def _refuse_inside(out: Path, root: Path) -> None:
@@ -66,7 +87,8 @@ def _write_sheet(found: Audit, out: Path) -> Path:
     sections = [_section(found, finding) for finding in found.findings if finding.cases]
     figure = check_sheet(sections, title=f"{found.listing.root.name or found.listing.root}: what was found")
     out.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out / "check.png")
+    with replacing(out / "check.png") as beside:
+        figure.savefig(beside)
     return out / "check.png"
 
 
@@ -97,4 +119,4 @@ def _pixels(path: Path):
 
 def _caption(name: str) -> str:
     folder, _, file = name.rpartition("/")
-    return f"{folder}\n{file}"
+    return f"{printable(folder)}\n{printable(file)}"

@@ -9,6 +9,8 @@ import typer
 
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
+from ox_classifier.names import quoted
+from ox_classifier.staging import check_place
 
 Name = Annotated[str, typer.Argument(help="The data set.", metavar="mnist|fashion-mnist", show_default=False)]
 Out = Annotated[Path, typer.Argument(help="Folder to make; it must not hold anything yet.", show_default=False)]
@@ -28,11 +30,13 @@ def import_(name: Name, out: Out, source: Source = None) -> None:
     Without --source the files come from where Debian's dataset-fashion-mnist puts them, else by download.
     """
     with user_errors():
+        check_place(out)
+        say(f"importing {name}")  # before the slow imports
         from ox_classifier.importers import mnist
 
         splits = mnist.load(name, source)
         mnist.write(splits, mnist.CLASSES[name], out)
         counts = ", ".join(f"{len(labels):,} {split}" for split, (_, labels) in splits.items())
         say(f"{name}: {counts} images of {len(mnist.CLASSES[name])} classes")
-        say(f"next: ox train --arch {ARCH[name]} --data {out}")
+        say(f"next: ox train --arch {ARCH[name]} --data {quoted(out)}")
         typer.echo(out)

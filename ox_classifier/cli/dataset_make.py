@@ -9,14 +9,25 @@ import typer
 
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
+from ox_classifier.names import quoted
+from ox_classifier.staging import check_place
 
+MOST = 1_000_000  # images of each class
 SOURCES = "paint, memo, font, pen, marker, board, scan, bitmap"
 
 Out = Annotated[Path, typer.Argument(help="Folder to draw into; it must not hold anything yet.", show_default=False)]
-PerClass = Annotated[int, typer.Option(min=1, help="Images of each class (for training, where there are splits).")]
-Val = Annotated[int, typer.Option(min=0, help="Validation images of each class; any makes OUT/{train,val,test}/{o,x}.")]
-Test = Annotated[int, typer.Option(min=0, help="Test images of each class, in fonts, papers and hands of their own.")]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed, on the same fonts, draws the same bytes.")]
+PerClass = Annotated[
+    int, typer.Option(min=1, max=MOST, help="Images of each class (for training, where there are splits).")
+]
+Val = Annotated[
+    int, typer.Option(min=0, max=MOST, help="Validation images of each class; any makes OUT/{train,val,test}/{o,x}.")
+]
+Test = Annotated[
+    int, typer.Option(min=0, max=MOST, help="Test images of each class, in fonts, papers and hands of their own.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**64 - 1, help="The same seed, on the same fonts, draws the same bytes.")
+]
 Source = Annotated[
     list[str] | None, typer.Option(help=f"Draw only this source; may be repeated: {SOURCES}.", show_default=False)
 ]
@@ -42,11 +53,13 @@ def make(
     Example: ox dataset make marks --per-class 5000 --seed 1, then ox train --data marks
     """
     with user_errors():
+        check_place(out, adding=append, otherwise=", or give --append to add to it")
+        say(f"drawing {2 * (per_class + val + test):,} images, which appear in {out} when all are drawn")
         from ox_classifier.synthetic import make
 
         wanted, folders = tuple(source or ()), tuple(fonts or ())
         count = make.make(
             out, per_class=per_class, val=val, test=test, seed=seed, source=wanted, font_folders=folders, append=append
         )
-        say(f"drew {count:,} images; next: ox train --data {out}")
+        say(f"drew {count:,} images; next: ox train --data {quoted(out)}")
         typer.echo(out)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from ox_classifier.cli.exit_codes import user_errors
+from ox_classifier.console import say
+from ox_classifier.errors import UsageError
 
 
 def inspect(
@@ -22,6 +24,10 @@ def inspect(
         from ox_classifier import devices, runs
 
         found = runs.find(run)
+        for path in image or ():
+            if not path.is_file():
+                raise UsageError(f"--image {path} is no file: check the path")
+        say(f"run {found.name}: opening the network (TensorFlow takes some seconds to start)")
         devices.quiet_tensorflow()
         from ox_classifier.inspection import write
         from ox_classifier.inspection.layers import layer_text

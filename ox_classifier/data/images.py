@@ -195,7 +195,7 @@ def _formats(path: Path, head: bytes) -> tuple[str, ...]:
     try:
         import pillow_heif
     except ImportError:
-        raise ImageError(path, "a HEIC photo; install the extra with: pip install 'ox-classifier[heic]'") from None
+        raise ImageError(path, "a HEIC photo; to read it: pip install pillow-heif") from None
     pillow_heif.register_heif_opener()
     return (*PILLOW_FORMATS, "HEIF")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import math
-import shutil
 import struct
 import sys
 import tempfile
@@ -17,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ox_classifier.console import say, track
+from ox_classifier.console import track
 from ox_classifier.data.images import ImageError
 from ox_classifier.errors import UsageError
-from ox_classifier.importers import npm_digits
+from ox_classifier.importers import download, npm_digits
+from ox_classifier.staging import filling
 
 FASHION = "t-shirt_top trouser pullover dress coat sandal shirt sneaker bag ankle_boot"
 CLASSES = {"mnist": tuple("0123456789"), "fashion-mnist": tuple(FASHION.split())}  # by label, 0 first
@@ -33,8 +33,8 @@ PARTS = {"train": "train", "test": "t10k"}  # the split: its name in the file na
 
 UNSIGNED_BYTE = 0x08
 KINDS = {1: "labels", 3: "images"}  # by number of dimensions
-MAX_BYTES = 1 << 31  # the largest set of this kind (EMNIST) holds 0.6 GB
-MARKER = ".ox-import"  # in a folder that is still being filled
+NAMES = tuple(f"{word}-{kind}-idx{n}-ubyte.gz" for word in PARTS.values() for n, kind in KINDS.items())  # on servers
+MAX_BYTES = 1 << 28  # of one file; the largest set of ten classes (EMNIST's digits) holds 0.19 GB
 
 Labelled = tuple[np.ndarray, np.ndarray]  # uint8 images (n, height, width), uint8 labels (n,)
 
@@ -55,7 +55,8 @@ def load(name: str, source: str | None = None) -> dict[str, Labelled]:
         return _folder(debian) if debian.is_dir() else _keras(name)
     if source.startswith(("http://", "https://")):
         with tempfile.TemporaryDirectory() as folder:
-            return _folder(_download(source, Path(folder)))
+            download.fetch(source, NAMES, Path(folder), most_bytes=MAX_BYTES)
+            return _folder(Path(folder))
     digits = npm_digits.find(Path(source))
     if not digits:
         return _folder(Path(source))
@@ -86,31 +87,13 @@ def read(path: Path, dimensions: int) -> np.ndarray:
 def write(splits: dict[str, Labelled], classes: tuple[str, ...], out: Path) -> None:
     """Write OUT/<split>/<class>/<index>.png, the index being that of the image in its file.
 
-    OUT appears, whole, when the last file is written; a folder left by an interrupted import is started over.
+    OUT appears, whole, when the last file is written.
 
     Raises:
         UsageError: If OUT holds anything already.
     """
-    out = out.resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out} is there already and not empty: nothing is overwritten, choose another folder")
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    if unfinished.exists():
-        if not (unfinished / MARKER).exists():
-            raise UsageError(f"{unfinished} is in the way: move it elsewhere")
-        say(f"an earlier import to {out} was interrupted: starting over")
-        shutil.rmtree(unfinished)
-    unfinished.mkdir(parents=True)
-    (unfinished / MARKER).touch()
-    try:
-        _write_all(splits, classes, unfinished)
-        (unfinished / MARKER).unlink()
-        if out.exists():
-            out.rmdir()
-        unfinished.rename(out)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+    with filling(out) as folder:
+        _write_all(splits, classes, folder)
 
 
 def _write_all(splits: dict[str, Labelled], classes: tuple[str, ...], out: Path) -> None:
@@ -190,23 +173,6 @@ def _find(folder: Path, stem: str, ending: str) -> Path:
 
 def _expected() -> str:
     return "{train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, plain or .gz"
-
-
-def _download(address: str, folder: Path) -> Path:
-    from urllib.request import urlopen
-
-    for word in PARTS.values():
-        for dimensions, kind in KINDS.items():
-            name = f"{word}-{kind}-idx{dimensions}-ubyte.gz"
-            say(f"fetching {name}")
-            try:
-                with urlopen(f"{address.rstrip('/')}/{name}", timeout=60) as answer, (folder / name).open("wb") as file:
-                    shutil.copyfileobj(answer, file)
-            except OSError as error:  # urllib's own errors among them
-                raise UsageError(
-                    f"{address}/{name} can't be fetched ({error}): check the address, or use a folder"
-                ) from None
-    return folder
 
 
 def _keras(name: str) -> dict[str, Labelled]:

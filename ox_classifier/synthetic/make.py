@@ -7,32 +7,34 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from ox_classifier.console import track
+from ox_classifier.console import say, track
 from ox_classifier.errors import UsageError
+from ox_classifier.files import replacing
+from ox_classifier.staging import check_place, filling
 from ox_classifier.synthetic import fonts, sources
 from ox_classifier.synthetic.sampler import Sampler
+from ox_classifier.synthetic.workers import spread
 
 LABELS = ("o", "x")
 SPLITS = ("", "train", "val", "test")
 LIST = "marks.csv"
+OTHERWISE = ", or give --append to add to it"
 COLUMNS = ("path", "label", "split", "source", "width", "height", "parameters")
 TRIES, FAINT = 6, 0.07  # an image whose strokes stand out by less than FAINT (of 1) is drawn again, TRIES times at most
 CHUNK = 32  # images a worker draws between two reports
 GOLDEN = 0.6180339887498949
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One image to draw; its bytes depend on these fields and on the fonts, not on which process draws it or when."""
 
@@ -83,12 +85,14 @@ def make(
     With `append`, the numbers go on after the folder's highest. The same seed and fonts give the same bytes,
     whatever the number of worker processes. Returns how many images were written.
 
+    Nothing is in OUT until everything is drawn.
+
     Raises:
         UsageError: If OUT isn't empty (without `append`), or a source or the fonts don't exist.
     """
     out = Path(out)
     names = _sources(source)
-    _check_empty(out, append)
+    check_place(out, adding=append, otherwise=OTHERWISE)
     found = fonts.find(font_folders) if "font" in names else []
     if "font" in names and not found:
         raise UsageError("no font with an O and an X on this machine; give --fonts DIR, or leave the source 'font' out")
@@ -98,18 +102,42 @@ def make(
             _jobs(out, split, count, seed, names, has_test=bool(test)) for split, count in counts.items()
         )
     )
-    for folder in {out / job.stem for job in jobs}:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    new = not (out / LIST).exists()
-    with (out / LIST).open("x" if new else "a", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
+    earlier = _listed(out)
+    with filling(out, adding=append) as stage:
+        for folder in {(stage / job.stem).parent for job in jobs}:
+            folder.mkdir(parents=True, exist_ok=True)
+        # the list is moved in before the images, so that no image is ever without its row
+        with (
+            replacing((out if (out / LIST).exists() else stage) / LIST) as beside,
+            beside.open("w", newline="", encoding="utf-8") as file,
+        ):
+            table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             table.writeheader()
-        for data, row in track(_drawn(jobs, found, workers), label="drawing marks", total=len(jobs)):
-            with (out / row["path"]).open("xb") as image:  # never over a file
-                image.write(data)
-            table.writerow(row)  # file and row together, so that an interrupted folder is still consistent
+            table.writerows(earlier)
+            for data, row in track(_drawn(jobs, found, workers), label="drawing marks", total=len(jobs)):
+                (stage / row["path"]).write_bytes(data)
+                table.writerow(row)
     return len(jobs)
+
+
+def _listed(out: Path) -> list[dict[str, str]]:
+    """The rows of the list that is there, without those whose image is not.
+
+    Raises:
+        UsageError: If it is a list of something else.
+    """
+    try:
+        with (out / LIST).open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+            reader = csv.DictReader(file)
+            rows, names = list(reader), reader.fieldnames
+    except FileNotFoundError:
+        return []
+    if names is not None and tuple(names) != COLUMNS:
+        raise UsageError(f"{out / LIST} has other columns than {','.join(COLUMNS)}: move it elsewhere")
+    there = [row for row in rows if None not in row.values() and (out / row["path"]).is_file()]
+    if len(there) < len(rows):
+        say(f"left {len(rows) - len(there):,} rows out of {out / LIST}: their images are not there")
+    return there
 
 
 def _sources(wanted: Sequence[str]) -> list[str]:
@@ -117,13 +145,6 @@ def _sources(wanted: Sequence[str]) -> list[str]:
     if unknown:
         raise UsageError(f"--source {unknown[0]}: no such source; there are {', '.join(sources.SOURCES)}")
     return [name for name in sources.SOURCES if not wanted or name in wanted]
-
-
-def _check_empty(out: Path, append: bool) -> None:
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; give a folder to draw into")
-    if not append and out.is_dir() and any(out.iterdir()):
-        raise UsageError(f"{out} isn't empty; give a new folder, or --append to add marks beside what is there")
 
 
 def _jobs(out: Path, split: str, count: int, seed: int, names: Sequence[str], *, has_test: bool) -> Iterator[Job]:
@@ -149,10 +170,7 @@ def _drawn(jobs: Sequence[Job], found: Sequence[fonts.Font], workers: int | None
     if workers <= 1:
         yield from chain.from_iterable(_chunk(chunk, found) for chunk in chunks)
         return
-    # spawned, not forked: a fork of a process with TensorFlow's threads may hang
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        yield from chain.from_iterable(pool.map(partial(_chunk, found=found), chunks))
+    yield from chain.from_iterable(spread(partial(_chunk, found=found), chunks, workers))
 
 
 def _chunk(jobs: Sequence[Job], found: Sequence[fonts.Font]) -> list[tuple[bytes, dict]]:
