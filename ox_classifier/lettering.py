@@ -5,16 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable
 
+from ox_classifier.names import JOINERS, printable
 from ox_classifier.typefaces import fonts_for, tell
 
 PLACEHOLDER = "?"
-JOINERS = "\u200c\u200d"  # they decide how letters join, and have no shape of their own
 SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}  # "as an emoji", "as a plain sign"
-
-
-def one_line(text: str) -> str:
-    """A name on one line: line breaks become spaces, characters that can't be shown `?`, marks of direction nothing."""
-    return "".join(map(_shown, unicodedata.normalize("NFC", text)))  # macOS writes Korean letters in parts
 
 
 class Lettering:
@@ -85,15 +80,8 @@ def _kept(text: str, letters: int, keep: str) -> str:
     return text[: letters - end] + "…" + text[len(text) - end :]
 
 
-def _shown(letter: str) -> str:
-    kind = unicodedata.category(letter)
-    if letter.isspace():
-        return " "
-    if kind in ("Cc", "Cs"):
-        return PLACEHOLDER
-    return "" if kind == "Cf" and letter not in JOINERS else letter
-
-
 def _bare(text: str) -> str:
-    """`one_line` without what fonts have no shape for."""
-    return "".join(c for c in one_line(text) if c not in JOINERS and ord(c) not in SELECTORS)
+    """The text on one line, without what fonts have no shape for; letters that macOS writes in parts are whole."""
+    whole = unicodedata.normalize("NFC", printable(text))
+    shown = (c for c in whole if c not in JOINERS and ord(c) not in SELECTORS)
+    return "".join(" " if c.isspace() else c for c in shown)

@@ -63,7 +63,7 @@ def cases() -> dict[str, Callable[[], Figure]]:
         "10_scripts": SCRIPTS,
         "12_alike": ALIKE,
         "30_long": [f"{name} {i}" for i, name in enumerate(LONG * 15)],
-        "60": [f"class {i}" for i in range(60)],
+        "40": [f"class {i}" for i in range(40)],
     }.items():
         found[f"matrix_{name}"] = lambda classes=classes: matrix(classes)
     found |= {

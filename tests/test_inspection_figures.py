@@ -131,3 +131,10 @@ def test_page_is_complete_in_itself_and_escapes_names(tmp_path):
     assert '<td class="number">1,290</td>' in page and "<td>conv1</td>" in page
     assert 'href="#part1"' in page and 'id="part1"' in page
     assert page.index("<details>") < page.rindex("<img")
+
+
+def test_page_shows_names_with_line_breaks_and_control_characters_on_one_line():
+    page = html("a\nb", ["bell\x07"], [Chapter("C", [], sections=[Section("bytes \udcff\u202e.png")])])
+    for text in (r"<title>a\nb</title>", r"bell\x07", r"bytes \xff\u202e.png"):
+        assert text in page
+    page.encode("utf-8")

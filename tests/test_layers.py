@@ -21,7 +21,7 @@ ALLOWED = {
     **{light: set() for light in GROUND},
     "console": {"names"},
     "typefaces": {"console"},
-    "lettering": {"typefaces"},
+    "lettering": {"names", "typefaces"},
     "devices": {"errors"},
     "limits": {"errors"},
     "staging": {"console", "errors"},

@@ -18,7 +18,7 @@ INK, MUTED, EDGE, BLUE = "#22272e", "#6b7480", "#d7dce1", "#2f6fb0"
 TILE = 1.05  # a side of one image
 GAP = 0.06
 MARGIN = 0.2
-NAMES = 2.0  # the column of file names
+NAMES = 2.0  # the widest column of file names
 APART = 0.14  # between an original and its views
 CLASS = 0.4  # a class's name above its rows
 HEADS = 0.36  # down to the end of the columns' heads
@@ -39,14 +39,17 @@ class Example(NamedTuple):
 def preview(examples: Sequence[Example], *, title: str, note: str) -> Figure:
     """One row an example: the original on the left, what augmentation made of it beside; classes below one another."""
     letters = Lettering([title, note, *(text for one in examples for text in (one.label, one.name))], dpi=DPI)
-    first = MARGIN + NAMES + 0.1  # where the originals begin, from the left
+    names = [_name(letters, example.name) for example in examples]
+    # where the originals begin, and their views, from the left
+    first = MARGIN + max(letters.width(line, 6.5) for lines in names for line in lines) + 0.1
     views = first + TILE + GAP + APART
     width = views + max(3, *(len(example.views) for example in examples)) * (TILE + GAP) - GAP + MARGIN
     room = width - 2 * MARGIN
     head = [(line, 12, INK) for line in letters.wrap(title, room, 12)]
     head += [(line, 7.5, MUTED) for line in letters.wrap(note, room, 7.5)]
     top = MARGIN + sum(size for _, size, _ in head) * LINE_HEIGHT / 72 + HEADS
-    groups = [(label, list(rows)) for label, rows in groupby(examples, lambda example: example.label)]
+    rows = zip(examples, names, strict=True)
+    groups = [(label, list(group)) for label, group in groupby(rows, lambda row: row[0].label)]
     height = top + len(groups) * CLASS + len(examples) * (TILE + GAP) + MARGIN / 2
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))  # one for all, in inches from the top left: an axes a picture is slow
@@ -55,29 +58,29 @@ def preview(examples: Sequence[Example], *, title: str, note: str) -> Figure:
     for line, size, color in head:
         axes.text(MARGIN, below, line, fontsize=size, color=color, va="top", **letters.style)
         below += size * LINE_HEIGHT / 72
-    for text, x in (("as it is", first), ("as the network is fed it", views)):
+    for text, x in (("original", first), ("as the network is fed it", views)):
         axes.text(x, top, text, fontsize=8.5, color=BLUE, va="bottom")
-    for label, rows in groups:
-        name = letters.cut(label, room, 13, keep="both")
-        axes.text(MARGIN, top + CLASS - 0.07, name, fontsize=13, color=INK, va="bottom", **letters.style)
+    for label, group in groups:
+        shown = letters.cut(label, room, 13, keep="both")
+        axes.text(MARGIN, top + CLASS - 0.07, shown, fontsize=13, color=INK, va="bottom", **letters.style)
         top += CLASS
-        for example in rows:
-            _draw_row(axes, letters, example, top, first, views)
+        for example, lines in group:
+            style = {"fontsize": 6.5, "color": MUTED, "ha": "right", "va": "center", **letters.style}
+            axes.text(first - 0.1, top + TILE / 2, "\n".join(lines), **style)
+            _draw_tile(axes, first, top, example.pixels, BLUE)
+            for place, view in enumerate(example.views):
+                _draw_tile(axes, views + place * (TILE + GAP), top, np.clip(view, 0, 1), EDGE)
             top += TILE + GAP
     axes.set(xlim=(0, width), ylim=(height, 0))
     return figure
 
 
-def _draw_row(axes: Axes, letters: Lettering, example: Example, top: float, first: float, views: float) -> None:
-    folder, slash, file = example.name.rpartition("/")
-    lines = [letters.cut(line, NAMES, 6.5) for line in (folder + slash, file) if line]
-    if len(lines) == 2 and letters.width("".join(lines), 6.5) <= NAMES:
-        lines = ["".join(lines)]
-    style = {"fontsize": 6.5, "color": MUTED, "ha": "right", "va": "center", **letters.style}
-    axes.text(first - 0.1, top + TILE / 2, "\n".join(lines), **style)
-    _draw_tile(axes, first, top, example.pixels, BLUE)
-    for place, view in enumerate(example.views):
-        _draw_tile(axes, views + place * (TILE + GAP), top, np.clip(view, 0, 1), EDGE)
+def _name(letters: Lettering, name: str) -> list[str]:
+    """A file's name in a line, or in two with its folder on the first."""
+    if letters.width(letters.line(name), 6.5) <= NAMES:
+        return [letters.line(name)]
+    folder, slash, file = name.rpartition("/")
+    return [letters.cut(line, NAMES, 6.5) for line in (folder + slash, file) if line]
 
 
 def _draw_tile(axes: Axes, left: float, top: float, pixels: np.ndarray, edge: str) -> None:

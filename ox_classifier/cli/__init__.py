@@ -14,6 +14,7 @@ from ox_classifier.cli.command import Command
 from ox_classifier.cli.dataset_check import check
 from ox_classifier.cli.dataset_import import import_
 from ox_classifier.cli.dataset_make import make
+from ox_classifier.cli.dataset_preview import Command as PreviewCommand
 from ox_classifier.cli.dataset_preview import preview
 from ox_classifier.cli.doctor import doctor
 from ox_classifier.cli.inspect import inspect
@@ -51,7 +52,7 @@ app.command(cls=Command)(doctor)
 dataset.command(cls=Command)(make)
 dataset.command("import", cls=Command)(import_)
 dataset.command(cls=Command)(check)
-dataset.command(cls=Command)(preview)
+dataset.command(cls=PreviewCommand)(preview)
 app.add_typer(dataset, name="dataset")
 
 

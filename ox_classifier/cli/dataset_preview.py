@@ -2,62 +2,106 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ox_classifier.architectures import ARCHITECTURES
+from ox_classifier.cli import augmentation_options as varied
+from ox_classifier.cli import panels
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
+from ox_classifier.training.recipe import SEEDS, Arch, Recipe
 
-Data = Annotated[Path, typer.Argument(help="Folder as DATA/{train,val,test}/<class>/ or DATA/<class>/.")]
-Out = Annotated[Path, typer.Option(help="PNG to write; an existing one is not overwritten.")]
-Arch = Annotated[str, typer.Option(help=f"Show it as this network is fed: {', '.join(ARCHITECTURES)}.")]
-PerClass = Annotated[int, typer.Option(min=1, max=50, help="Originals of each class.")]
-Views = Annotated[int, typer.Option(min=1, max=20, help="Augmented views beside each.")]
-Seed = Annotated[int, typer.Option(min=0, help="Which images, and which draws of the augmentation.")]
+if TYPE_CHECKING:
+    from ox_classifier.augmentation.augmenter import Augmenter
+    from ox_classifier.augmentation.preview import Example
+    from ox_classifier.data.listing import LabelledImage, Listing
+    from ox_classifier.pixels import PixelRule
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".pdf", ".svg")  # what matplotlib writes
+PANEL = "Picture"
+MOST = 200  # originals that one picture holds
+ORIGINAL = 320  # pixels of an original's longer side: more can't be seen
+
+Data = Annotated[Path, typer.Argument(help="Folder as DATA/{train,val,test}/<class>/ or DATA/<class>/, or a CSV.")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        help=f"What to write ({', '.join(SUFFIXES)}); an existing file is not overwritten.", rich_help_panel=PANEL
+    ),
+]
+Network = Annotated[
+    Arch, typer.Option("--arch", "--model", help="Show it as this network is fed.", rich_help_panel=PANEL)
+]
+PerClass = Annotated[int, typer.Option(min=1, max=50, help="Originals of each class.", rich_help_panel=PANEL)]
+Views = Annotated[int, typer.Option(min=1, max=20, help="Augmented views beside each.", rich_help_panel=PANEL)]
+Seed = Annotated[
+    int, typer.Option(min=0, max=SEEDS - 1, help="Of the choice of images and the draws.", rich_help_panel=PANEL)
+]
+Command = panels.command(varied.shown, "lenet")
 
 
 def preview(
     data: Data = Path("dataset"),
     out: Out = Path("preview.png"),
-    arch: Arch = "lenet",
+    arch: Network = "lenet",
     per_class: PerClass = 4,
     views: Views = 8,
     seed: Seed = 0,
+    augment: varied.Augment = None,
+    horizontal_flip: varied.HorizontalFlip = None,
+    vertical_flip: varied.VerticalFlip = None,
+    shift: varied.Shift = None,
+    rotation: varied.Rotation = None,
+    zoom: varied.Zoom = None,
+    stroke: varied.Stroke = None,
+    blur: varied.Blur = None,
+    contrast: varied.Contrast = None,
+    invert: varied.Invert = None,
 ) -> None:
     """Draw some originals of each class and, beside each, what augmentation makes of it: what the network is fed.
 
-    Example: ox dataset preview dataset --out preview.png
+    Example: ox dataset preview dataset --rotation 30 --out preview.png
+
+    The options of augmentation are those of ox train; those not given are the network's own.
     """
+    asked = {name: value for name, value in locals().items() if name in varied.NAMES}
     with user_errors():
-        if arch not in ARCHITECTURES:
-            raise UsageError(f"--arch {arch!r} is unknown: give one of {', '.join(ARCHITECTURES)}")
-        if out.exists():
-            raise UsageError(f"{out} exists and is not overwritten: give another --out")
-        from ox_classifier import devices
+        settings = varied.settings_of(arch, augment, asked)
+        _check(out)
         from ox_classifier.augmentation import preview as figures
+        from ox_classifier.augmentation.augmenter import Augmenter
         from ox_classifier.data import folders
-        from ox_classifier.pixels import PixelRule
+        from ox_classifier.files import replacing
 
         listing = folders.find(data)
-        network = ARCHITECTURES[arch]
-        rule = PixelRule(network.image_size, network.image_size, network.color)
-        chosen = _choose(listing, per_class, seed)
-        devices.choose("cpu")  # before TensorFlow is imported: it keeps that quiet
-        examples = _examples(chosen, listing, rule, network.augmentation, views, seed)
+        if data.is_dir() and out.resolve().is_relative_to(listing.root.resolve()):
+            raise UsageError(f"--out {out} lies inside {data}, where it would be one more image: give another --out")
+        augmenter = Augmenter(rescale=1 / 255, **settings)
+        examples = _examples(_choose(listing, per_class, seed), listing, Recipe.of(arch).rule, augmenter, views, seed)
         if not examples:
             raise UsageError(f"none of the images tried in {data} can be read: see ox dataset check {data}")
-        settings = ", ".join(f"{name} {value}" for name, value in network.augmentation.items()) or "none"
-        figure = figures.preview(examples, title=f"{data}, as {arch} is fed it", note=f"augmentation: {settings}")
-        figure.savefig(out)
+        note = ", ".join(f"{name} {value}" for name, value in settings.items()) or "none"
+        figure = figures.preview(examples, title=f"{data}, as {arch} is fed it", note=f"augmentation: {note}")
+        with replacing(out) as beside:
+            figure.savefig(beside)
         say(f"{len(examples)} originals, {views} views each")
         typer.echo(out)
 
 
-def _choose(listing, per_class: int, seed: int) -> list:
+def _check(out: Path) -> None:
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--out {out}: expected a name that ends in {', '.join(SUFFIXES)}, such as preview.png")
+    if os.path.lexists(out):
+        raise UsageError(f"{out} exists and is not overwritten: give another --out")
+    if not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no folder {out.parent}; make it first or give another --out")
+
+
+def _choose(listing: Listing, per_class: int, seed: int) -> list[LabelledImage]:
     """Some training images of each class, at random but always the same for a seed."""
     import random
 
@@ -65,23 +109,29 @@ def _choose(listing, per_class: int, seed: int) -> list:
     for label in listing.classes:
         own = [image for image in listing.images if image.label == label and image.split in ("train", "")]
         chosen += random.Random(seed).sample(own, min(per_class, len(own)))
-    return chosen
+    if len(chosen) > MOST:
+        say(f"the first {MOST} of {len(chosen):,} originals: give a smaller --per-class for more classes")
+    return chosen[:MOST]
 
 
-def _examples(chosen, listing, rule, augmentation: dict, views: int, seed: int) -> list:
-    from ox_classifier.augmentation.generator import ImageDataGenerator
+def _examples(
+    chosen: list[LabelledImage], listing: Listing, rule: PixelRule, augmenter: Augmenter, views: int, seed: int
+) -> list[Example]:
+    import numpy as np
+
     from ox_classifier.augmentation.preview import Example
     from ox_classifier.data import images
 
-    generator = ImageDataGenerator(rescale=1 / 255, **augmentation)
     examples = []
     for index, image in enumerate(chosen):
         try:
+            original = images.open_picture(image.path, at_least=(ORIGINAL, ORIGINAL)).image
             pixels = images.read(image.path, rule)
         except images.ImageError as error:
             say(f"set aside: {error}")
             continue
-        draws = [generator.draw(rule.shape, seed, epoch, index) for epoch in range(views)]
-        fed = generator.apply([pixels] * views, draws)
-        examples.append(Example(image.label, listing.name(image.path), images.as_float(pixels), fed))
+        original.thumbnail((ORIGINAL, ORIGINAL))
+        draws = [augmenter.draw(rule.shape, seed, epoch, index) for epoch in range(views)]
+        fed = augmenter.apply([pixels] * views, draws)
+        examples.append(Example(image.label, listing.name(image.path), np.asarray(original), fed))
     return examples

@@ -24,12 +24,15 @@ def command(defaults: Callable[[str], dict[str, object]], usual: str) -> type[Co
             panels: dict[str, list[tuple[str, str]]] = {}
             for option in self.get_params(ctx):
                 record = option.get_help_record(ctx)
-                if record is None or not isinstance(option, TyperOption):
+                if record is None:  # hidden
                     continue
                 names, text = record
                 if option.name in own:
                     text = f"{text}  [default: {own[option.name]}]"
-                panels.setdefault(option.rich_help_panel or "Other", []).append((names, text))
+                panel = getattr(option, "rich_help_panel", None)
+                panels.setdefault(panel or ("Other" if isinstance(option, TyperOption) else "Arguments"), []).append(
+                    (names, text)
+                )
             for panel, rows in panels.items():
                 with formatter.section(panel):
                     formatter.write_dl(rows)

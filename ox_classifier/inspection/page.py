@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from ox_classifier.lettering import one_line
+from ox_classifier.names import printable
 
 STYLE = """
 :root { color-scheme: light; }
@@ -110,4 +110,4 @@ def _numeric(rows: Sequence[Sequence[str]], column: int) -> str:
 
 def _escaped(text: str) -> str:
     """A text as HTML: names of files and classes may hold anything."""
-    return escape(one_line(text))
+    return escape(printable(text))

@@ -1,4 +1,4 @@
-"""How fast `ox --help` and one cold prediction are, against their rival: importing Keras."""
+"""How fast `ox --help`, `ox dataset preview` and one cold prediction are, against their rival: importing Keras."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.conftest import draw_folder
+from tests.conftest import REPOSITORY, draw_folder
 
 REPEATS = 5
 KERAS = """
@@ -32,18 +32,24 @@ def figures() -> list[tuple[str, str, str, float, str]]:
         subprocess.run(train, cwd=place, check=True, capture_output=True)
         image, run = str(data / "o" / "000.png"), Path(place) / "runs" / "bench"
         help_seconds = seconds([*ox, "--help"], place)
+        picture = Path(place) / "preview.png"
+        preview = [*ox, "dataset", "preview", str(REPOSITORY / "dataset"), "--out", str(picture)]
+        preview_seconds = seconds(preview, place, makes=picture)
         ours = seconds([*ox, "predict", image], place)
         keras = seconds([sys.executable, "-c", KERAS, str(run / "model.keras"), image], place)
     return [
         ("ox --help, seconds of wall time (reference: 1 s)", f"{help_seconds:.3f} s", "1 s", help_seconds, "<=0.35"),
+        ("ox dataset preview, seconds of wall time", f"{preview_seconds:.2f} s", "1 s", preview_seconds, "<=2"),
         ("ox predict, one image, cold / Keras script", f"{ours:.2f} s", f"{keras:.2f} s", ours / keras, "<=0.2"),
     ]
 
 
-def seconds(command: list[str], place: str) -> float:
-    """Median wall time of a command, after one run to warm the disk's cache."""
+def seconds(command: list[str], place: str, *, makes: Path | None = None) -> float:
+    """Median wall time of a command, after one run to warm the disk's cache; the file it `makes` is removed before."""
     found = []
     for _ in range(REPEATS + 1):
+        if makes:
+            makes.unlink(missing_ok=True)
         start = time.perf_counter()
         subprocess.run(command, cwd=place, check=True, capture_output=True)
         found.append(time.perf_counter() - start)
