@@ -70,20 +70,24 @@ def refuse_missing(wanted: str) -> None:
 
 def why_no_gpu(tf) -> str:
     """One clause on why TensorFlow sees no GPU here."""
+    reason = _plainly_no_gpu()
+    if reason:
+        return reason
     if sys.platform == "darwin":
         return "TensorFlow's macOS wheel is built for the CPU; pip install tensorflow-metal"
     if not tf.test.is_built_with_cuda():
         return "this TensorFlow is built for the CPU only; pip install 'ox-classifier[gpu]'"
-    plain = _plainly_no_gpu()
-    return plain or "TensorFlow finds no CUDA libraries for the driver here; pip install 'ox-classifier[gpu]'"
+    return "TensorFlow finds no CUDA libraries for the driver here; pip install 'ox-classifier[gpu]'"
 
 
 def _plainly_no_gpu() -> str:
     """Why there can be no GPU on this machine, without asking TensorFlow; "" if there may be one."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return "CUDA_VISIBLE_DEVICES hides every GPU"
     if sys.platform == "win32":
         return "TensorFlow has no GPU support on native Windows since 2.11; use WSL2"
+    if sys.platform == "darwin":
+        return ""  # its GPU needs no CUDA
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides every GPU"
     drivers = (Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
     if sys.platform == "linux" and not any(driver.exists() for driver in drivers):
         return f"no NVIDIA driver on this {platform.system()} machine"
