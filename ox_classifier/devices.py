@@ -82,10 +82,12 @@ def why_no_gpu(tf) -> str:
 
 def _plainly_no_gpu() -> str:
     """Why there can be no GPU on this machine, without asking TensorFlow; "" if there may be one."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return "CUDA_VISIBLE_DEVICES hides every GPU"
     if sys.platform == "win32":
         return "TensorFlow has no GPU support on native Windows since 2.11; use WSL2"
+    if sys.platform == "darwin":
+        return ""  # its GPU needs no CUDA
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return "CUDA_VISIBLE_DEVICES hides every GPU"
     drivers = (Path("/proc/driver/nvidia/version"), Path("/dev/dxg"))
     if sys.platform == "linux" and not any(driver.exists() for driver in drivers):
         return f"no NVIDIA driver on this {platform.system()} machine"

@@ -119,7 +119,7 @@ def test_why_there_is_no_gpu(use, monkeypatch, environment, platform, cuda, has_
     chosen = devices.choose("auto")
     assert chosen.kind == "cpu" and reason in chosen.reason
     with pytest.raises(UsageError) as refused:
-        devices.choose("gpu")
+        devices.choose("gpu")  # in the same words, whether TensorFlow was asked or not
     assert str(refused.value) == f"--device gpu, but {chosen.reason}; use --device cpu or auto"
     assert tf.done == []
 
@@ -155,6 +155,19 @@ def test_the_tensorflow_that_is_here_is_asked():
     else:
         assert chosen == devices.Device("cpu", devices.why_no_gpu(tf))
         assert "GPU" not in tf.constant([1.0]).device
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cpu", "gpu"])
+def test_where_there_may_be_a_gpu_nothing_is_refused_early(use, wanted):
+    use(FakeTensorFlow())
+    devices.refuse_missing(wanted)
+
+
+def test_a_gpu_that_cannot_be_is_refused_before_tensorflow_is_imported(use, monkeypatch):
+    monkeypatch.setattr(devices, "quiet_tensorflow", lambda: pytest.fail("TensorFlow was imported"))
+    driver(monkeypatch, there=False)
+    with pytest.raises(UsageError, match="--device gpu, but no NVIDIA driver on this"):
+        devices.choose("gpu")
 
 
 def test_tensorflow_is_imported_once(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import shlex
 import tomllib
@@ -57,6 +58,14 @@ def test_every_command_stands_in_the_readme():
 def test_the_map_is_what_the_modules_say():
     page = house_map.PAGE.read_text(encoding="utf-8")
     assert house_map.written(page) == house_map.house_map(), "python -m tests.house_map brings it up to date"
+
+
+@pytest.mark.tensorflow
+def test_the_glossary_names_what_the_code_has():
+    rows = re.findall(r"^\| .* \| `([\w.]+)` \|$", house_map.PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) >= 10
+    for name in rows:
+        pkgutil.resolve_name(f"ox_classifier.{name}")
 
 
 def test_the_readme_names_every_room():

@@ -129,7 +129,7 @@ def test_the_official_download_is_checked_and_kept(monkeypatch, tmp_path, no_whe
     keras.saving.save_model(source, tmp_path / "legacy.h5")  # the official files are of this older format
     data = (tmp_path / "legacy.h5").read_bytes()
     monkeypatch.setattr("urllib.request.urlopen", lambda url, **_: _Answer(data, url))
-    with pytest.raises(OxError, match="have the published md5"):
+    with pytest.raises(OxError, match="the downloaded file doesn't have the published md5"):
         build("imagenet")
     assert not list(weights.cache_folder().glob("*"))
     monkeypatch.setitem(

@@ -192,8 +192,8 @@ def _download(base: keras.Model, arch: str) -> Origin:
         _whole(path, lambda part: _fetch(f"{OFFICIAL}/{published.folder}/{published.file}", part, published.md5))
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
-        say(f"weights: the official download can't be reached ({reason})")
-        raise UnavailableError(f"the official download can't be reached ({reason})") from error
+        say(f"weights: the official download failed ({reason})")
+        raise UnavailableError(f"the official download failed ({reason})") from error
     read_file(base, arch, path)
     return _origin(base, arch, "official download", verified=published.md5 is not None)
 
