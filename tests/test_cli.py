@@ -145,4 +145,4 @@ def test_check_writes_through_no_link_and_shows_no_escape_code(tmp_path, monkeyp
 def test_an_image_to_inspect_is_looked_for_before_the_network_is_opened(run, tmp_path):  # noqa: F811
     result = ox("inspect", "--image", "nowhere.png")
     assert result.exit_code == 2
-    assert result.stderr == "ox: --image nowhere.png is no file: check the path\n"
+    assert result.stderr == "ox: --image nowhere.png: no such file; check the path\n"
