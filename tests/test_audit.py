@@ -133,6 +133,7 @@ def test_imbalance_says_what_guessing_gives(tmp_path):
     sentence = kinds(audit.check(folders.find(root)))["imbalance"].sentence
     assert "o has 3.0 times as many training images as x (12 and 4)" in sentence
     assert "75 %" in sentence
+    assert "--balance auto" not in sentence  # it is on already
 
 
 def test_class_weights_make_classes_weigh_the_same():

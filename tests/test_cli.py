@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 
 from ox_classifier.cli import app
 from ox_classifier.names import printable
+from tests.conftest import draw_folder
+from tests.test_predict import run  # noqa: F401
 from tests.test_readme import parse
 
 ROOT = typer.main.get_command(app)
@@ -80,3 +83,66 @@ def test_a_closed_output_is_no_traceback():
     command = f"{sys.executable} -m ox_classifier --version >&-"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+FIRST_WORDS = """
+import os, sys
+HEAVY = {"numpy", "PIL", "cv2", "tensorflow", "keras", "sklearn", "matplotlib", "onnxruntime"}
+class Stderr:
+    def write(self, text):
+        print(sorted(HEAVY & set(sys.modules)), text.strip(), flush=True)
+        os._exit(0)
+sys.stderr = Stderr()
+from ox_classifier.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("report", "run lenet-1: predicting val, test"),
+        ("inspect", "run lenet-1: opening the network (TensorFlow takes some seconds to start)"),
+        ("doctor", "looking at this machine (TensorFlow takes some seconds to start)"),
+        ("dataset check marks", "checking marks"),
+        ("dataset make new", "drawing 2,000 images, which appear in new when all are drawn"),
+        ("dataset import mnist new", "importing mnist"),
+    ],
+)
+def test_something_is_said_before_the_slow_imports(run, tmp_path, line, words):  # noqa: F811
+    """What makes a command slow to start is importing TensorFlow, scikit-learn, OpenCV and the like."""
+    command = [sys.executable, "-c", FIRST_WORDS, *line.split()]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == f"[] {words}\n", done.stderr
+
+
+@pytest.mark.parametrize("out", ["check.png", "a.pdf", "file"])
+def test_check_takes_a_folder_and_no_file_for_its_pictures(tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    result = ox("dataset", "check", "nowhere", "--out", out)
+    assert result.exit_code == 2
+    assert f"--out {out} " in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_check_writes_through_no_link_and_shows_no_escape_code(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw_folder(tmp_path / "marks", {"": 3})
+    odd = tmp_path / "marks" / "o" / "\x1b[31m\n.png"
+    odd.write_bytes(b"no image")
+    (tmp_path / "mine").write_text("precious")
+    (tmp_path / "check").mkdir()
+    (tmp_path / "check" / "check.png").symlink_to(tmp_path / "mine")
+    result = ox("dataset", "check", "marks")
+    assert result.exit_code == 0, result.stderr
+    assert "\x1b" not in result.output and r"o/\x1b[31m\n.png: " in result.stdout
+    assert (tmp_path / "mine").read_text() == "precious"
+    assert not (tmp_path / "check" / "check.png").is_symlink()
+    told = json.loads(ox("dataset", "check", "marks", "--json").stdout)
+    assert "o/\x1b[31m\n.png" in told["unreadable"]
+
+
+def test_an_image_to_inspect_is_looked_for_before_the_network_is_opened(run, tmp_path):  # noqa: F811
+    result = ox("inspect", "--image", "nowhere.png")
+    assert result.exit_code == 2
+    assert result.stderr == "ox: --image nowhere.png: no such file; check the path\n"

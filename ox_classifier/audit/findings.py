@@ -222,8 +222,8 @@ def imbalance(images: Sequence[LabelledImage]) -> list[Finding]:
         return []
     sentence = (
         f"{most} has {many / few:.1f} times as many training images as {least} ({many:,} and {few:,}): "
-        f"always answering {most} is right {100 * many / counts.total():.0f} % of the time; weigh the classes with "
-        f"--balance auto, or add to {least}"
+        f"always answering {most} is right {100 * many / counts.total():.0f} % of the time; ox train weighs the "
+        f"classes equally unless --balance none is given, and more images of {least} are better still"
     )
     return [Finding("warning", "imbalance", sentence)]
 

@@ -32,8 +32,11 @@ def import_(name: Name, out: Out, source: Source = None) -> None:
     with user_errors():
         check_place(out)
         say(f"importing {name}")  # before the slow imports
+        from ox_classifier import devices
         from ox_classifier.importers import mnist
 
+        if source is None and not (mnist.DEBIAN / name).is_dir():
+            devices.quiet_tensorflow()  # Keras downloads it then, and would let TensorFlow talk
         splits = mnist.load(name, source)
         mnist.write(splits, mnist.CLASSES[name], out)
         counts = ", ".join(f"{len(labels):,} {split}" for split, (_, labels) in splits.items())

@@ -26,7 +26,7 @@ def inspect(
         found = runs.find(run)
         for path in image or ():
             if not path.is_file():
-                raise UsageError(f"--image {path} is no file: check the path")
+                raise UsageError(f"--image {path}: no such file; check the path")
         say(f"run {found.name}: opening the network (TensorFlow takes some seconds to start)")
         devices.quiet_tensorflow()
         from ox_classifier.inspection import write
