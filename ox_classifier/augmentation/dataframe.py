@@ -25,17 +25,15 @@ def find(frame, directory: str | Path | None, x_col: str, *, validate: bool, dty
     Raises:
         TypeError, ValueError: Keras' own, if a column does not hold what the class mode needs.
     """
-    if validate:
-        there = [not isinstance(name, str) or _is_image(directory, name) for name in frame[x_col]]
-        if not all(there):
-            warnings.warn(
-                f'Found {there.count(False)} invalid image filename(s) in x_col="{x_col}". '
-                "These filename(s) will be ignored.",
-                stacklevel=3,
-            )
-            frame = frame[there]
+    there = [not validate or not isinstance(name, str) or _is_image(directory, name) for name in frame[x_col]]
     with contextlib.redirect_stdout(io.StringIO()):  # it counts names, where we count images
-        parsed = parse(frame)
+        parsed = parse(frame if all(there) else frame[there])
+    if not all(there):
+        warnings.warn(
+            f'Found {there.count(False)} invalid image filename(s) in x_col="{x_col}". '
+            "These filename(s) will be ignored.",
+            stacklevel=3,
+        )
     mode, classes = parsed.class_mode, getattr(parsed, "classes", None)
     if classes is not None and not any(isinstance(own, (list, tuple)) for own in classes):
         classes = np.asarray(classes, dtype=np.int32)

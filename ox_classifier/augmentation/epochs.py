@@ -47,8 +47,8 @@ class Epochs:
         with self._lock:
             times = self._asked.get(batch, 0)
             if times and (self._begun or self._announced):
-                self._pass += 1
-                self._asked = {batch: 1}
+                self._pass += self._begun  # else it was looked at before the first epoch
+                self._asked, self._announced = {batch: 1}, False
                 return self._pass, 0
             self._asked[batch] = times + 1
             return self._pass, times
@@ -63,6 +63,8 @@ class Epochs:
             if self._returnable:  # that end was the one which comes before the first epoch
                 self._number -= 1
                 self._start_pass()
+            elif self._announced:
+                self._asked = {}
             self._begun, self._announced = True, False
 
     def end(self, batches: int) -> None:
