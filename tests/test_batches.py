@@ -183,9 +183,8 @@ def test_repeated_fits_evaluations_and_predictions_stay_reproducible():
     expected = course(1)
     assert [len(part) for part in expected] == [50, 50, 100, 50]
     assert len(np.unique(np.concatenate(expected).round(3))) > 230
-    for workers in (1, 4):
-        for part, again in zip(expected, course(workers), strict=True):
-            np.testing.assert_array_equal(part, again)
+    for part, again in zip(expected, course(4), strict=True):
+        np.testing.assert_array_equal(part, again)
 
 
 def test_epochs_of_some_steps_each_are_whole_passes_in_a_row():

@@ -41,7 +41,7 @@ def folder(tmp_path):
 
 
 def damage(path):
-    path.write_bytes(path.read_bytes()[:60])
+    path.write_bytes(path.read_bytes()[:40])
 
 
 def test_flow_from_directory_reads_as_in_every_tutorial(folder, capsys):
@@ -223,7 +223,7 @@ def test_the_validation_subset_is_random_and_never_augmented(tmp_path):
 def test_a_damaged_file_ends_a_flow_by_its_name(folder):
     damage(folder / "o" / "2.png")
     for error in (UsageError, OSError):
-        with pytest.raises(error, match=r'2\.png: damaged.*on_error="drop"'):
+        with pytest.raises(error, match=r'2\.png: .*on_error="drop"'):
             ImageDataGenerator().flow_from_directory(folder)
     frame = pd.DataFrame({"filename": ["o/1.png", "o/2.png"], "class": ["o", "o"]})
     with pytest.raises(OSError, match=r"2\.png"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as Stock
 
 from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.errors import UsageError
+from tests.conftest import REPOSITORY
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -93,6 +96,28 @@ def test_channels_first_and_float_images_take_keras_way(pictures):
         batches = ours.flow(images, batch_size=6, seed=0, shuffle=False)
         drawn = ours.draws(images.shape[1:], 0, 0, range(6))
         np.testing.assert_allclose(batches[0], keras_pixels(stock, batches.images, drawn), atol=1e-4)
+
+
+def test_brightness_takes_channels_first_images_as_such(pictures):
+    last, first = (
+        ImageDataGenerator(brightness_range=(2, 2), data_format=f"channels_{end}") for end in ("last", "first")
+    )
+    bright = first.flow(np.moveaxis(pictures, 3, 1), batch_size=6, seed=0, shuffle=False)[0]
+    np.testing.assert_array_equal(np.moveaxis(bright, 1, 3), last.flow(pictures, batch_size=6, shuffle=False)[0])
+    assert (bright.max(axis=(1, 2, 3)) == 255).all()
+
+
+def test_draws_by_a_seed_leave_numpys_global_generator_alone():
+    generator = ImageDataGenerator(rotation_range=30)
+    np.random.seed(3)
+    expected = np.random.random()
+    np.random.seed(3)
+    assert generator.get_random_transform((9, 9, 3), seed=5) == generator.get_random_transform((9, 9, 3), seed=5)
+    assert np.random.random() == expected
+    np.random.seed(3)
+    drawn = generator.get_random_transform((9, 9, 3))
+    np.random.seed(3)
+    assert generator.get_random_transform((9, 9, 3)) == drawn
 
 
 @pytest.mark.parametrize(("dtype", "atol"), [("float16", 1e-3), ("float64", 1e-6)])
@@ -187,3 +212,14 @@ def test_settings_may_be_changed_after_construction(pictures):
 def test_our_settings_refuse_pixels_that_were_rescaled():
     with pytest.raises(UsageError, match="before rescaling"):
         ImageDataGenerator(blur=1).flow(np.full((2, 4, 4, 1), 0.3))
+
+
+def test_every_difference_from_keras_that_the_docs_list_has_its_test():
+    text = (REPOSITORY / "docs" / "generator.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| Keras", "| ---"))]
+    known = "".join(path.read_text() for path in (REPOSITORY / "tests").glob("test_*.py"))
+    assert len(rows) >= 15
+    for row in rows:
+        names = re.findall(r"`(test_\w+)`", row.split("|")[4])
+        assert names, row
+        assert [name for name in names if f"def {name}(" not in known] == []
