@@ -62,15 +62,12 @@ def test_predict_begins_without_an_end(early):
         epochs.end(BATCHES)
 
 
-def test_a_stream_looks_at_one_batch_and_ends_before_it_begins():
-    """`training.fit.streamed`."""
+@pytest.mark.parametrize("early", [0, 1, 2])
+def test_a_wrapper_is_not_announced_and_its_fit_begins_with_the_next_epoch(early):
+    """Keras looks up the wrapper's workers; the batches only see what it forwards."""
     epochs = Epochs()
-    epochs.ask(0)
-    epochs.end(BATCHES)
-    for number in (0, 1):
-        epochs.begin()
-        assert one_pass(epochs) == [(number, 0)] * 3
-        epochs.end(BATCHES)
+    epochs.ask(0), epochs.ask(1)
+    assert fit(epochs, 2, announce=False, early=early) == [[(1, 0)] * 3, [(2, 0)] * 3]
 
 
 def test_a_loop_that_only_ends_its_epochs():

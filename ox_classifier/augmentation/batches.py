@@ -176,7 +176,7 @@ class ArrayBatches(Batches, NumpyArrayIterator):
     @property
     def x(self) -> np.ndarray:
         """The images as Keras keeps them: numbers of the generator's dtype."""
-        return self.images.astype(self.dtype)
+        return np.asarray(self.images).astype(self.dtype)
 
     @property
     def y(self) -> np.ndarray | None:

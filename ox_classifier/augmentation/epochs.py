@@ -15,7 +15,7 @@ class Epochs:
 
     def __init__(self):
         self._number = self._pass = 0  # with steps_per_epoch, one pass over the data takes several epochs of `fit`
-        self._begun = self._announced = self._returnable = self._looked = False
+        self._begun = self._announced = self._looked = False
         self._asked: dict[int, int] = {}  # batch → how often, in this pass
         self._lock = threading.Lock()
 
@@ -60,10 +60,7 @@ class Epochs:
     def begin(self) -> None:
         """An epoch of `fit` begins."""
         with self._lock:
-            if self._returnable:  # that end was the one which comes before the first epoch
-                self._number -= 1
-                self._start_pass()
-            elif self._announced:
+            if self._announced:
                 self._asked = {}
             self._begun, self._announced = True, False
 
@@ -74,13 +71,12 @@ class Epochs:
                 self._number += 1
                 if len(self._asked) in (0, batches):  # 0: they were made by other processes
                     self._pass += 1
-                    self._asked, self._looked, self._returnable = {}, False, False
+                    self._asked, self._looked = {}, False
             elif self._announced:
                 self._start_pass()
             elif self._asked or self._looked:  # else nobody has seen anything of this epoch
                 self._number += 1
                 self._start_pass()
-                self._returnable = True
             self._begun = self._announced = False
 
     def advance(self) -> None:
@@ -90,5 +86,4 @@ class Epochs:
             self._start_pass()
 
     def _start_pass(self) -> None:
-        self._pass, self._asked = self._number, {}
-        self._looked = self._returnable = False
+        self._pass, self._asked, self._looked = self._number, {}, False
