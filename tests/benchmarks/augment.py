@@ -18,7 +18,8 @@ from tensorflow.keras.preprocessing.image import ImageDataGenerator as Stock
 
 from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.networks.builders import BUILDERS
-from ox_classifier.training.fit import compile_for_classes, streamed
+from ox_classifier.training.fit import compile_for_classes
+from ox_classifier.training.streaming import stream
 from tests.conftest import draw_mark
 
 SETTINGS = {
@@ -66,7 +67,7 @@ def lenet_epoch() -> tuple[str, str, str, float, str]:
         for x, y in steps:
             model.train_on_batch(x, y)
 
-    data = streamed(batches)
+    data = stream(batches)
     mine, theirs = interleaved(lambda: model.fit(data, shuffle=False, verbose=0), floor)
     return per_image("LeNet epoch from batches / train_on_batch on tensors", mine, theirs, MARKS, "<=1.12")
 
@@ -78,7 +79,7 @@ def digits_epoch() -> tuple[str, str, str, float, str]:
     model = BUILDERS["cnn-dense"]((28, 28, 1), 10)
     compile_for_classes(model, 1e-3)
     batches = ImageDataGenerator(rescale=1 / 255).flow(images, labels, batch_size=BATCH, seed=0)
-    data = streamed(batches)
+    data = stream(batches)
     mine, theirs = interleaved(
         lambda: model.fit(data, shuffle=False, verbose=0),
         lambda: model.fit(pixels, labels, batch_size=BATCH, verbose=0),
