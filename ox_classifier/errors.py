@@ -20,6 +20,10 @@ class UsageValueError(UsageError, ValueError):
     """A setting out of its range, for callers who expect Python's own error (exit code 2)."""
 
 
+class MissingFileError(UsageError, FileNotFoundError):
+    """A file or folder that isn't there, for callers who expect Python's own error (exit code 2)."""
+
+
 class GateError(OxError):
     """The work finished, but a check that the user asked for failed (exit code 3)."""
 

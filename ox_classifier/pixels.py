@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+CHANNELS = {"rgb": 3, "grayscale": 1, "rgba": 4}  # with alpha only where Keras' ImageDataGenerator is asked for it
+
 
 @dataclass(frozen=True)
 class PixelRule:
@@ -21,7 +23,7 @@ class PixelRule:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of every decoded image."""
-        return self.height, self.width, 3 if self.color == "rgb" else 1
+        return self.height, self.width, CHANNELS[self.color]
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height} {self.color}, pixels in [0, 1], {self.resize}"

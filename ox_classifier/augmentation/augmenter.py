@@ -117,7 +117,7 @@ class Augmenter:
 
     def batch(self, images: np.ndarray, rows: np.ndarray, seed: int, epoch: int, *, augment: bool = True) -> np.ndarray:
         """The images of `rows`, each with its own draw of that epoch; only standardised without `augment`."""
-        if not (augment and self.random):
+        if not (augment and self.random and len(rows)):
             return self.apply(images[rows])
         return self.apply([images[row] for row in rows], self.draws(images.shape[1:], seed, epoch, rows))
 
@@ -128,7 +128,8 @@ class Augmenter:
         """
         alone = not self.standardizes  # then the factor is part of the warp
         scale = self.rescale or 1.0 if alone else 1.0
-        out = np.empty((len(images), *np.shape(images[0])), np.float32)
+        shape = images.shape[1:] if isinstance(images, np.ndarray) else images[0].shape
+        out = np.empty((len(images), *shape), np.float32)
         if parameters is None:
             np.multiply(images, np.float32(scale), out=out, casting="same_kind")
         else:
@@ -162,7 +163,8 @@ class Augmenter:
 
     def _native(self, image: np.ndarray, drawn: dict) -> bool:
         """Whether OpenCV gives what Keras would."""
-        if image.dtype != np.uint8 or image.shape[2] > 4 or self.interpolation_order != 1:
+        # two channels OpenCV warps on a grid of 1/32 pixel
+        if image.dtype != np.uint8 or image.shape[2] not in (1, 3, 4) or self.interpolation_order != 1:
             return False
         if self.fill_mode not in transforms.BORDERS and transforms.matrix(drawn, 2, 2) is not None:
             return False

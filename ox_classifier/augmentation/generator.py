@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 from tensorflow.keras.preprocessing.image import ImageDataGenerator as KerasImageDataGenerator
 
+from ox_classifier.augmentation import dataframe as dataframes
 from ox_classifier.augmentation import directory as directories
-from ox_classifier.augmentation import sampling
+from ox_classifier.augmentation import sampling, subsets
+from ox_classifier.augmentation.arrays import arrays
 from ox_classifier.augmentation.augmenter import Augmenter
-from ox_classifier.augmentation.batches import Batches, Saving
-from ox_classifier.augmentation.directory import ANTIALIASED, Files
+from ox_classifier.augmentation.batches import ArrayBatches, FileBatches
+from ox_classifier.augmentation.labelled_files import Files
+from ox_classifier.augmentation.reading import ANTIALIASED, Reading
+from ox_classifier.augmentation.saving import Saving
+from ox_classifier.augmentation.targets import Targets
 from ox_classifier.augmentation.transforms import OURS
 from ox_classifier.console import say
-from ox_classifier.data.decoding import MEMORY_BUDGET, decode
-from ox_classifier.data.on_demand import Chosen
-from ox_classifier.errors import UsageError
-from ox_classifier.pixels import PixelRule
+from ox_classifier.data.pixel_store import MEMORY_BUDGET
+from ox_classifier.errors import UsageValueError
 
-COLORS = ("rgb", "grayscale")
-CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 # what the augmenter is told; what follows from statistics of `fit` stays with Keras
 SETTINGS = tuple(setting.name for setting in fields(Augmenter))
 STANDARDIZING = ("rescale", "preprocessing_function", "samplewise_center", "samplewise_std_normalization")
@@ -31,10 +32,13 @@ STANDARDIZING = ("rescale", "preprocessing_function", "samplewise_center", "samp
 class ImageDataGenerator(KerasImageDataGenerator):
     """Augmentation as in every Keras tutorial; takes all options of Keras' own class, by the same names.
 
-    What differs from Keras: width_shift_range moves columns and height_shift_range rows (Keras 3.15 swaps them);
-    every transform depends on (seed, epoch, index) only; the validation subset is drawn at random, stratified,
-    and never augmented; files are decoded once, by `data.images`. The same parameters give the same pixels as Keras.
-
+    `ImageDataGenerator(rescale=1 / 255, horizontal_flip=True).flow_from_directory("dataset/train")`, then `model.fit`.
+    The same transform parameters give the same pixels as Keras. What differs, and why, is listed with its test in
+    docs/generator.md; above all:
+        - width_shift_range moves columns and height_shift_range rows: Keras 3.15 swaps them.
+        - Order and transforms depend on (seed, epoch, index) only, so that any number of workers gives the same.
+        - `subset="validation"` is drawn at random, stratified, and never augmented.
+        - Files are decoded at once, by `data.images`: upright, transparency on white, resized with antialiasing.
     Five settings are the Augmenter's own: stroke, blur, contrast, invert, noise.
     `split_seed` chooses which images `validation_split` sets apart; it belongs to the generator, so that
     both subsets agree whatever `seed` each is shuffled by.
@@ -78,41 +82,33 @@ class ImageDataGenerator(KerasImageDataGenerator):
         save_format: str = "png",
         ignore_class_split: bool = False,
         subset: str | None = None,
-    ) -> Batches:
+    ) -> ArrayBatches:
         """Batches from images in memory, shape (n, height, width, channels), and labels of any kind.
 
         Whole numbers in 0..255 of any dtype are kept as uint8, at native speed; others take Keras' own slow way.
 
         Raises:
-            UsageError: If shapes or lengths don't fit, or a setting of ours is asked for on pixels that aren't 0..255.
+            UsageValueError: If shapes or lengths don't fit, or a setting of ours meets pixels that aren't 0..255.
         """
-        x, extra = (x[0], x[1] if isinstance(x[1], list) else [x[1]]) if isinstance(x, (tuple, list)) else (x, [])
-        images = x if isinstance(x, Chosen) else _as_bytes(np.asarray(x))  # the first are never copied as a whole
-        extra = [np.asarray(e) for e in extra]
-        if images.ndim != 4:
-            raise UsageError(f"images of shape {images.shape}: expected (n, height, width, channels)")
-        if images.dtype != np.uint8:
-            images = images.astype(self.dtype)
-            if self.augmenter.touches:
-                raise UsageError(f"{', '.join(OURS)} work on whole numbers 0..255: pass images before rescaling them")
-        y, sample_weight = (None if v is None else np.asarray(v) for v in (y, sample_weight))
-        for name, values in (("y", y), ("sample_weight", sample_weight), *(("x[1]", e) for e in extra)):
-            if values is not None and len(values) != len(images):
-                raise UsageError(f"{len(images)} images but {len(values)} entries in {name}: expected as many")
+        given = arrays(x, y, sample_weight, channel_axis=self.channel_axis, dtype=self.dtype)
+        if given.images.dtype != np.uint8 and self.augmenter.touches:
+            raise UsageValueError(f"{', '.join(OURS)} work on whole numbers 0..255: pass images before rescaling them")
+        rows = np.arange(len(given.images))
         if subset is not None:
-            rows = self._rows(None if ignore_class_split else y, len(images), subset)
-            images, extra = images[rows], [e[rows] for e in extra]
-            y, sample_weight = (None if v is None else v[rows] for v in (y, sample_weight))
-        return Batches(
+            labels, share = None if ignore_class_split else given.y, self._validation_split or 0
+            rows = subsets.rows(subset, labels, len(rows), share, self.split_seed)
+            given = given.take(rows)
+        return ArrayBatches(
             self,
-            images,
-            y,
+            given.images,
+            Targets(None if given.y is None else "raw", given.y),
             batch_size=batch_size,
             shuffle=shuffle,
             seed=seed,
             augment=subset != "validation",
-            sample_weight=sample_weight,
-            extra_inputs=tuple(extra),
+            sample_weight=given.sample_weight,
+            extra_inputs=given.extra,
+            indices=rows,
             saving=Saving(Path(save_to_dir), save_prefix, save_format) if save_to_dir else None,
         )
 
@@ -134,45 +130,98 @@ class ImageDataGenerator(KerasImageDataGenerator):
         interpolation: str = ANTIALIASED,
         keep_aspect_ratio: bool = False,
         *,
+        on_error: str = "raise",
         memory_budget: int = MEMORY_BUDGET,
-    ) -> Batches:
+    ) -> FileBatches:
         """Batches from a folder of class folders, every file decoded once, now; more bytes than the budget go to disk.
 
-        Unreadable files are set aside in `.bad_files`. By default pictures are resized as everywhere in ox; any
-        `interpolation` of Keras', or `keep_aspect_ratio`, resizes as Keras does.
+        A file that can't be read ends it by name, or, with `on_error="drop"`, is left out and listed in `.bad_files`.
+        By default pictures are resized as everywhere in ox; any `interpolation` of Keras', or `keep_aspect_ratio`,
+        resizes as Keras does.
 
         Raises:
-            UsageError: If the folder has no images, or an argument is not what it should be.
+            MissingFileError: If the folder is missing.
+            UsageValueError: If it has no images, or an argument is not what it should be.
+            DamagedFileError: If a file can't be read.
         """
-        if color_mode not in COLORS:
-            raise UsageError(
-                f"color_mode={color_mode!r}: expected one of {COLORS} (transparency is composited on white)"
+        reading = Reading(tuple(target_size), color_mode, interpolation, keep_aspect_ratio, on_error, memory_budget)
+        files = directories.find(Path(directory), classes, class_mode, self.dtype, follow_links=follow_links)
+        saving = Saving(Path(save_to_dir), save_prefix, save_format) if save_to_dir else None
+        batches = self._from_files(files, reading, subset, batch_size, shuffle, seed, saving, class_by_class=True)
+        say(f"Found {batches.samples} images belonging to {batches.num_classes} classes.")
+        return batches
+
+    def flow_from_dataframe(
+        self,
+        dataframe,
+        directory=None,
+        x_col: str = "filename",
+        y_col="class",
+        weight_col: str | None = None,
+        target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb",
+        classes: Sequence[str] | None = None,
+        class_mode: str | None = "categorical",
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int | None = None,
+        save_to_dir=None,
+        save_prefix: str = "",
+        save_format: str = "png",
+        subset: str | None = None,
+        interpolation: str = ANTIALIASED,
+        validate_filenames: bool = True,
+        *,
+        on_error: str = "raise",
+        memory_budget: int = MEMORY_BUDGET,
+        **kwargs,  # Keras takes any, and warns of three that it has given up
+    ) -> FileBatches:
+        """Batches from the files that a dataframe names, read and resized as by `flow_from_directory`.
+
+        Raises:
+            TypeError, ValueError: Keras' own, if a column does not hold what `class_mode` needs.
+            DamagedFileError: If a file can't be read, or, without `validate_filenames`, is missing.
+        """
+        keep_aspect_ratio = kwargs.pop("keep_aspect_ratio", False)
+        reading = Reading(tuple(target_size), color_mode, interpolation, keep_aspect_ratio, on_error, memory_budget)
+        columns = {"x_col": x_col, "y_col": y_col, "weight_col": weight_col, "classes": classes}
+
+        def parse(frame):
+            return super(ImageDataGenerator, self).flow_from_dataframe(
+                frame, directory, **columns, class_mode=class_mode, validate_filenames=False, **kwargs
             )
-        if class_mode not in CLASS_MODES:
-            raise UsageError(f"class_mode={class_mode!r}: expected one of {CLASS_MODES}")
-        reader = directories.reader(interpolation, keep_aspect_ratio)
-        files = directories.find(Path(directory), classes, follow_links=follow_links)
+
+        files = dataframes.find(dataframe, directory, x_col, validate=validate_filenames, dtype=self.dtype, parse=parse)
+        saving = Saving(Path(save_to_dir), save_prefix, save_format) if save_to_dir else None
+        batches = self._from_files(files, reading, subset, batch_size, shuffle, seed, saving, class_by_class=False)
+        of_classes = f" belonging to {batches.num_classes} classes" if batches.class_indices else ""
+        say(f"Found {batches.samples} {'' if validate_filenames else 'non-'}validated image filenames{of_classes}.")
+        return batches
+
+    def _from_files(
+        self, files: Files, reading: Reading, subset, batch_size, shuffle, seed, saving, *, class_by_class: bool
+    ) -> FileBatches:
+        indices = np.arange(len(files.paths))
         if subset is not None:
-            files = files.take(self._rows(files.classes, len(files.paths), subset))
-        decoded = decode(files.paths, PixelRule(*target_size, color_mode), memory_budget=memory_budget, reader=reader)
-        files = files.take(decoded.kept, bad=tuple(decoded.bad))
-        images = decoded.images if self.channel_axis == 3 else np.moveaxis(decoded.images, 3, 1)
-        say(f"Found {len(images)} images belonging to {len(files.class_names)} classes.")
-        for note in files.notes:
-            say(note)
-        if files.bad:
-            say(f"Set aside {len(files.bad)} files that can't be read, such as {files.bad[0]}")
-        return Batches(
+            labels, share = files.strata, self._validation_split or 0
+            indices = subsets.rows(subset, labels, len(indices), share, self.split_seed, class_by_class=class_by_class)
+            files = files.take(indices)
+        images, kept, bad = reading.decode(files.paths)
+        files = replace(files.take(kept), bad=bad)
+        batches = FileBatches(
             self,
-            images,
-            self._targets(files, class_mode),
+            images if self.channel_axis == 3 else np.moveaxis(images, 3, 1),
+            files.targets,
             batch_size=batch_size,
             shuffle=shuffle,
             seed=seed,
             augment=subset != "validation",
-            files=files,
-            saving=Saving(Path(save_to_dir), save_prefix, save_format) if save_to_dir else None,
+            sample_weight=files.sample_weight,
+            indices=indices[kept],
+            saving=saving,
         )
+        batches.describe(files, reading, subset)
+        return batches
 
     def draw(self, shape: tuple[int, int, int], seed: int, epoch: int, index: int) -> dict:
         """Parameters of one image's transform, for `apply` or Keras' `apply_transform`; `shape` is the image's."""
@@ -185,11 +234,12 @@ class ImageDataGenerator(KerasImageDataGenerator):
     def get_random_transform(self, img_shape, seed: int | None = None) -> dict:
         """Keras' own way to draw, from `seed` or NumPy's global generator; width and height the right way round."""
         random = np.random if seed is None else np.random.default_rng(seed)
-        return sampling.parameters(self.augmenter, self._last(img_shape), random.random(len(sampling.NUMBERS)).tolist())
+        numbers = random.random(len(sampling.NUMBERS)).tolist()
+        return sampling.parameters(self.augmenter, self._last(img_shape), numbers)
 
     def batch(self, images: np.ndarray, rows: np.ndarray, seed: int, epoch: int, *, augment: bool = True) -> np.ndarray:
         """What `Batches` is made of: the images of `rows`, each with its own draw."""
-        if not (augment and self.augmenter.random):
+        if not (augment and self.augmenter.random and len(rows)):
             return self.apply(images[rows])
         return self.apply([images[row] for row in rows], self.draws(images.shape[1:], seed, epoch, rows))
 
@@ -216,28 +266,3 @@ class ImageDataGenerator(KerasImageDataGenerator):
     def _last(self, shape: Sequence[int]) -> tuple[int, int, int]:
         """An image's shape as (height, width, channels)."""
         return shape[self.row_axis - 1], shape[self.col_axis - 1], shape[self.channel_axis - 1]
-
-    def _rows(self, labels: np.ndarray | None, n: int, subset: str) -> np.ndarray:
-        """Which of `n` images belong to a subset."""
-        if subset not in ("training", "validation"):
-            raise UsageError(f"subset={subset!r}: expected 'training' or 'validation'")
-        if not self._validation_split:
-            raise UsageError(f"subset={subset!r} without a split: pass validation_split=0.2 to ImageDataGenerator")
-        held_out = sampling.held_out(labels, n, self._validation_split, self.split_seed)
-        return np.flatnonzero(held_out if subset == "validation" else ~held_out)
-
-    def _targets(self, files: Files, class_mode: str | None) -> np.ndarray | str | None:
-        if class_mode in (None, "input"):
-            return class_mode
-        if class_mode == "categorical":
-            return np.eye(len(files.class_names), dtype=self.dtype)[files.classes]
-        return files.classes.astype(self.dtype)
-
-
-def _as_bytes(images: np.ndarray) -> np.ndarray:
-    """uint8 if that loses nothing."""
-    if images.dtype == np.uint8 or not np.issubdtype(images.dtype, np.number):
-        return images
-    with np.errstate(invalid="ignore"):
-        small = images.astype(np.uint8)
-    return small if np.array_equal(small, images) else images

@@ -33,24 +33,6 @@ def permutation(seed: int, epoch: int, n: int) -> np.ndarray:
     return np.argsort(uniforms(seed, epoch, [n], n)[0], kind="stable")
 
 
-def held_out(labels: np.ndarray | None, n: int, fraction: float, seed: int) -> np.ndarray:
-    """Which of `n` samples to set apart, bool (n,): the same share of every class, at random.
-
-    `labels` may be class numbers, names or one-hot rows; without classes (None, or measurements) it is plain chance.
-    """
-    if labels is not None and labels.ndim > 1:
-        labels = labels.reshape(n, -1).argmax(axis=1)
-    names, members = np.unique(np.zeros(n) if labels is None else labels, return_inverse=True)
-    if 2 * len(names) > n:  # measurements, not classes
-        members = np.zeros(n, int)
-    by_chance = np.argsort(uniforms(seed, 0, range(n), 1)[:, 0])
-    apart = np.zeros(n, bool)
-    for member in np.unique(members):
-        rows = by_chance[members[by_chance] == member]
-        apart[rows[: round(fraction * len(rows))]] = True
-    return apart
-
-
 def parameters(settings, shape: Sequence[int], numbers: Sequence[float]) -> dict:
     """Parameters of one transform: Keras' own, and those of ours that are on.
 

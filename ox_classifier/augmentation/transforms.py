@@ -86,7 +86,8 @@ def tone(out: np.ndarray, parameters: Parameters) -> None:
     if parameters.get("brightness") is not None:
         # what Pillow's ImageEnhance.Brightness does to whole levels, its truncations included
         np.floor(out, out=out)
-        np.multiply(out, np.float32(parameters["brightness"]), out=out)
+        colours = out[..., :3]  # alpha stays
+        np.multiply(colours, np.float32(parameters["brightness"]), out=colours)
         np.floor(out, out=out)
         np.clip(out, 0, 255, out=out)
 

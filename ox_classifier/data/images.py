@@ -39,7 +39,7 @@ class ImageError(UsageError):
 class Picture:
     """A file opened for reading: 8-bit pixels the right way up, on white, and what the file itself said."""
 
-    image: Image.Image  # mode L or RGB
+    image: Image.Image  # mode L or RGB (RGBA where alpha was asked for)
     format: str
     mode: str  # as stored: RGBA, P, CMYK, I;16 ...
     size: tuple[int, int]  # (width, height) as shown, before any reduction
@@ -88,9 +88,14 @@ def as_float(images: np.ndarray) -> np.ndarray:
 
 
 def open_picture(
-    source: Path | str | bytes | Image.Image | np.ndarray, *, at_least: tuple[int, int] | None = None
+    source: Path | str | bytes | Image.Image | np.ndarray,
+    *,
+    at_least: tuple[int, int] | None = None,
+    alpha: bool = False,
 ) -> Picture:
     """Open, fully decode and normalise an image: upright, 8 bits, alpha composited on white, mode L or RGB.
+
+    With `alpha` the mode is RGBA, and nothing is composited.
 
     `at_least` (width, height) lets a large JPEG be decoded at half, a quarter or an eighth of its size,
     never under twice the size asked for, which is many times faster and looks the same after resizing.
@@ -101,14 +106,14 @@ def open_picture(
     path = Path(source) if isinstance(source, str | Path) else Path(f"the {type(source).__name__} given")
     try:
         if isinstance(source, np.ndarray):
-            return _normalised(from_array(source))
+            return _normalised(from_array(source), alpha=alpha)
         if isinstance(source, Image.Image):
-            return _normalised(source)
+            return _normalised(source, alpha=alpha)
         if not isinstance(source, str | Path | bytes):
             raise ImageError(path, no_image(source))
         with io.BytesIO(source) if isinstance(source, bytes) else open_file(path) as stream:
             head = stream.read(HEAD)
-            return _decode(stream, path, head, at_least)
+            return _decode(stream, path, head, at_least, alpha)
     except (ImageError, NoRoomError):
         raise
     except FileNotFoundError:
@@ -149,23 +154,23 @@ def no_image(source: object) -> str:
     return f"{type(source).__name__} is no image: give a path, the bytes of a file, a PIL image or a uint8 array"
 
 
-def _decode(stream: BinaryIO, path: Path, head: bytes, at_least: tuple[int, int] | None) -> Picture:
+def _decode(stream: BinaryIO, path: Path, head: bytes, at_least: tuple[int, int] | None, alpha: bool) -> Picture:
     if not head:
         raise ImageError(path, "the file is empty (0 bytes)")
     formats = _formats(path, head)
     stream.seek(0)
     try:
         with Image.open(stream, formats=formats) as file:
-            return _normalised(file, at_least)
+            return _normalised(file, at_least, alpha=alpha)
     except ValueError as error:
         if "MAX_TEXT" not in str(error):  # Pillow's limit to a PNG's colour profile and texts
             raise
     stream.seek(0)
     with Image.open(png.pixels_only(stream), formats=formats) as file:
-        return _normalised(file, at_least)
+        return _normalised(file, at_least, alpha=alpha)
 
 
-def _normalised(file: Image.Image, at_least: tuple[int, int] | None = None) -> Picture:
+def _normalised(file: Image.Image, at_least: tuple[int, int] | None = None, *, alpha: bool = False) -> Picture:
     mode, size, form = file.mode, file.size, file.format or ""
     if size[0] * size[1] > MAX_PIXELS:
         raise Image.DecompressionBombError
@@ -180,7 +185,9 @@ def _normalised(file: Image.Image, at_least: tuple[int, int] | None = None) -> P
         image = ImageOps.exif_transpose(file) if turn in range(2, 9) else file
         if turn in (5, 6, 7, 8):
             size = size[::-1]
-        return Picture(on_white(eight_bits(image)), form, mode, size, turn in range(2, 9), frames)
+        pixels = eight_bits(image)
+        pixels = pixels.convert("RGBA") if alpha else on_white(pixels)
+        return Picture(pixels, form, mode, size, turn in range(2, 9), frames)
 
 
 def _reduced_side(at_least: tuple[int, int]) -> int:
