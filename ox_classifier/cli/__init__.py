@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ox_classifier.cli import lean_imports
 from ox_classifier.cli.arch import arch
 from ox_classifier.cli.command import Command
 from ox_classifier.cli.dataset_check import check
@@ -81,6 +82,7 @@ def main() -> None:
     A reader of our output that goes away (`| head`) is no error; a full disk under it is one sentence. A letter that
     the output's encoding lacks becomes an escape instead of an end.
     """
+    lean_imports.install()
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is said once, by us
     if sys.stdout is None:  # closed by `>&-`
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -98,6 +97,7 @@ class Workers(Executor):
                 stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": paths},
                 pass_fds=self._inherit,
+                **({"process_group": 0} if os.name == "posix" else {}),  # Ctrl-C is for the command, which ends them
             )
         except OSError:
             return None
@@ -111,7 +111,6 @@ class Workers(Executor):
 
 def serve() -> None:
     """What a process does: answer each task that comes, until the other end is closed or gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the command decides what becomes of its workers
     memory.DECODING.refuse_over(memory.IN_A_WORKER)
     tasks, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # so that nothing printed gets among the answers

@@ -20,10 +20,12 @@ from tests.conftest import REPOSITORY
 REVISION = "f1c4404"
 WARM = 5
 PROGRAM = """
-import importlib.util, os, sys, time
+import importlib.util, os, runpy, sys, time
+
+told = int(sys.argv.pop(1))
 
 def stop(*_):
-    os.write(int(sys.argv[1]), str(time.time()).encode())
+    os.write(told, str(time.time()).encode())
     os._exit(0)
 
 class Stopwatch:  # Keras' list of callbacks, once it is imported, ends the process at the first epoch
@@ -44,8 +46,7 @@ class Stopwatch:  # Keras' list of callbacks, once it is imported, ends the proc
         return spec
 
 sys.meta_path.insert(0, Stopwatch())
-from ox_classifier.cli import app
-app(sys.argv[2:])
+runpy.run_module("ox_classifier", run_name="__main__")
 """
 
 
