@@ -83,7 +83,6 @@ def _refuse_inside(out: Path, root: Path) -> None:
 
 def _write_sheet(found: Audit, out: Path) -> Path:
     from ox_classifier.audit.contact_sheet import check_sheet
-    from ox_classifier.files import replacing
 
     sections = [_section(found, finding) for finding in found.findings if finding.cases]
     figure = check_sheet(sections, title=f"{found.listing.root.name or found.listing.root}: what was found")
