@@ -1,3 +1,40 @@
-"""Train, judge and use a classifier of hand-drawn O and X marks, or of any small folder of image classes."""
+"""Train, judge and use a classifier of hand-drawn O and X marks, or of any small folder of image classes.
+
+    from ox_classifier import Classifier, ImageDataGenerator, Run, train
+
+Nothing of these is imported before it is used, so that `import ox_classifier` takes no time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ox_classifier.augmentation.generator import ImageDataGenerator
+    from ox_classifier.classifier import Classifier, Prediction
+    from ox_classifier.front import Report, Run, train
 
 __version__ = "0.1.0"
+__all__ = ["Classifier", "ImageDataGenerator", "Prediction", "Report", "Run", "train"]
+_HOMES = {
+    "Classifier": "classifier",
+    "ImageDataGenerator": "augmentation.generator",
+    "Prediction": "classifier",
+    "Report": "front",
+    "Run": "front",
+    "train": "front",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import one of `__all__` when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import onnx
 from onnx import TensorProto, helper
@@ -14,6 +15,7 @@ RED = [
     helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=0),
     helper.make_node("Slice", ["mean", "zero", "one", "one"], ["red"]),
 ]
+HISTORY = "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\n"
 RULE = PixelRule(8, 8)
 CONSTANTS = {"axes": [1, 2], "zero": [0], "one": [1]}
 
@@ -45,4 +47,22 @@ def run(rule: PixelRule = RULE, model: onnx.ModelProto | None = None) -> runs.Ru
     made.update(classes=["o", "x"], pixels=rule.as_dict(), state="finished")
     shape = ["n", *rule.shape]
     onnx.save(model or network(inputs={"pixels": shape}), made.onnx_file)
+    return made
+
+
+def judged_run(folder: Path) -> runs.Run:
+    """The same over a folder of drawn marks, with all that training records of them."""
+    made = run()
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*.png"))
+    made.write_table("split.csv", ("path", "label", "split"), [(n.as_posix(), n.parts[1], n.parts[0]) for n in names])
+    (made.path / "history.csv").write_text(HISTORY + "1,0.7,0.5,0.6,0.5,0.001,1.5\n2,0.6,0.7,0.5,1.0,0.001,1.4\n")
+    made.update(
+        epochs=20, batch_size=32, learning_rate=0.001, dropout=None, monitor="val_accuracy", seed=0, average=1,
+        augmentation={"horizontal_flip": True, "zoom_range": [0.75, 1.7]}, balance=True, patience=10, weights=None,
+        views=None, fine_tune=0, splitting={"val_fraction": 0.2, "group": None}, class_weights=None, parameters=100,
+        data={"root": str(folder), "counts": {"train": {"o": 1, "x": 1}, "val": {"o": 2, "x": 2}}, "fingerprint": "ab"},
+        device={"kind": "cpu", "reason": "none there", "count": 1}, precision="float32", versions={"ox": "0.1.0"},
+        best_epoch=2, epochs_trained=2, interrupted=False, results={"val": {"correct": 2, "images": 4}},
+        onnx={"max_difference": 1e-7, "images": 4}, seconds=3.1,
+    )  # fmt: skip
     return made

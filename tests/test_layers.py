@@ -42,6 +42,7 @@ ALLOWED = {
     "training": GROUND | {"augmentation", "audit", "classifier", "data", "devices", "networks", "runs"},
     "report": GROUND | {"classifier", "data", "runs"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
+    "front": GROUND | {"augmentation", "classifier", "devices", "inspection", "report", "runs", "training"},
     "cli": {"*"},
 }
 RUFF = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]

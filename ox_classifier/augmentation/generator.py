@@ -32,7 +32,13 @@ STANDARDIZING = ("rescale", "preprocessing_function", "samplewise_center", "samp
 class ImageDataGenerator(KerasImageDataGenerator):
     """Augmentation as in every Keras tutorial; takes all options of Keras' own class, by the same names.
 
-    `ImageDataGenerator(rescale=1 / 255, horizontal_flip=True).flow_from_directory("dataset/train")`, then `model.fit`.
+    >>> from ox_classifier import ImageDataGenerator
+    >>> generator = ImageDataGenerator(rescale=1 / 255, horizontal_flip=True, width_shift_range=0.1)
+    >>> batches = generator.flow_from_directory("marks/train", target_size=(28, 28), class_mode="binary")
+    >>> images, labels = next(batches)
+    >>> images.shape[1:], batches.class_indices
+    ((28, 28, 3), {'o': 0, 'x': 1})
+
     The same transform parameters give the same pixels as Keras. What differs, and why, is listed with its test in
     docs/generator.md; above all:
         - width_shift_range moves columns and height_shift_range rows: Keras 3.15 swaps them.

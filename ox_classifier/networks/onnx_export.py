@@ -12,6 +12,8 @@ import onnx
 from keras import layers
 from onnx import TensorProto, helper, numpy_helper
 
+from ox_classifier.files import replacing
+
 OPSET = 17
 ACTIVATIONS = {"linear": None, "relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}
 
@@ -21,19 +23,15 @@ class NotAChainError(ValueError):
 
 
 def write(model: keras.Model, path: Path) -> None:
-    """Write a network as ONNX, any batch size, whole or not at all; by tf2onnx if it is no chain of plain layers."""
-    part = path.with_name(f".{path.name}.part.onnx")
-    try:
+    """Write a network as ONNX for any number of images, whole or not at all; by tf2onnx if it is no plain chain."""
+    with replacing(path) as beside:
         try:
-            part.write_bytes(from_chain(model).SerializeToString())
+            beside.write_bytes(from_chain(model).SerializeToString())
         except NotAChainError:
             model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)  # export wants it called once
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # tf2onnx asks NumPy for an old name
-                model.export(part, format="onnx", verbose=False)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+                model.export(beside, format="onnx", verbose=False)
 
 
 def from_chain(model: keras.Model) -> onnx.ModelProto:
