@@ -60,9 +60,7 @@ def test_ctrl_c_ends_with_130(capsys):
     assert said.startswith("ox: ") and "interrupted" in said and said.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "error", [BrokenPipeError(errno.EPIPE, "Broken pipe"), ValueError("a mistake of ours")]
-)
+@pytest.mark.parametrize("error", [BrokenPipeError(errno.EPIPE, "Broken pipe"), ValueError("a mistake of ours")])
 def test_what_is_no_users_error_goes_through(error):
     """A mistake in our own code must not look like one of the user."""
     with pytest.raises(type(error)) as found, user_errors():
