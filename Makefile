@@ -1,9 +1,11 @@
 # make demo: install, train on the bundled images, report.  make test: install, check, test.  make: check and test.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# The releases that CI runs with, for everyone whose Python is CI's; another Python may need other releases.
+LOCK := $(shell $(PYTHON) -c 'import sys; print("--constraint requirements.lock" if sys.version_info[:2] == (3, 11) else "")')
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(LOCK)
 
-.PHONY: all test check install demo bench format clean
+.PHONY: all test check install demo bench faults format lock licences audit clean
 
 all: check
 	$(BIN)/python -m pytest
@@ -23,11 +25,35 @@ demo: .venv/.installed
 bench: .venv/.dev
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
+faults: .venv/.dev
+	$(BIN)/python -m tests.benchmarks.faults
+
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-.venv/.installed: pyproject.toml
+# Newest releases that pyproject.toml allows, installed afresh; run it with Python 3.11, then make test.
+lock:
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/python -m pip --disable-pip-version-check install --quiet '.[dev]'
+	echo '# What CI installs, on Python 3.11: made by make lock, used as a constraint by make install and make test.' > requirements.lock.part
+	.venv/lock/bin/python -m pip --disable-pip-version-check freeze --exclude ox-classifier >> requirements.lock.part
+	mv requirements.lock.part requirements.lock
+	rm -rf .venv/lock build
+
+licences: .venv/.dev
+	$(BIN)/python -m tests.licences
+
+# Whether a locked release has a known vulnerability: asks the package index' advisories, so it needs the internet.
+audit: .venv/audit
+	@.venv/audit/bin/pip-audit --strict --requirement requirements.lock --no-deps --disable-pip --progress-spinner off || \
+	{ echo "make audit: a release above has a known vulnerability, or the advisories can't be asked from here: not passed"; exit 1; }
+
+.venv/audit:
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip --disable-pip-version-check install --quiet pip-audit
+
+.venv/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ox needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	@echo "Installing into .venv (TensorFlow takes about two minutes) ..."

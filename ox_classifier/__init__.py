@@ -7,12 +7,16 @@ Nothing of these is imported before it is used, so that `import ox_classifier` t
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ox_classifier.augmentation.generator import ImageDataGenerator
     from ox_classifier.classifier import Classifier, Prediction
     from ox_classifier.front import Report, Run, train
+
+# ONNX Runtime's official wheels report their use to Microsoft unless this is set before they are imported
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 __all__ = ["Classifier", "ImageDataGenerator", "Prediction", "Report", "Run", "train"]
