@@ -128,7 +128,7 @@ def test_what_can_go_wrong(tmp_path, image):
     app = typer.Typer()
     app.command()(inspect)
     result = CliRunner().invoke(app, [str(run.path), "--image", str(tmp_path / "none.png")])
-    assert result.exit_code == 2 and "none.png is no file: check the path" in result.stderr
+    assert result.exit_code == 2 and "none.png: no such file; check the path" in result.stderr
     assert not (run.path / "inspect").exists()
     whole = run.keras_file.read_bytes()
     run.keras_file.write_bytes(whole[: len(whole) // 2])

@@ -1,4 +1,4 @@
-"""ox asks nothing of the network: training, report and prediction in a process that may not, and that tells if it tries."""
+"""ox asks nothing of the network: training, report and prediction in a process that may not, and that reports it."""
 
 from __future__ import annotations
 
