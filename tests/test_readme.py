@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from ox_classifier.cli import app
-from tests import house_map
+from tests import house_map, test_layers, walks
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -66,6 +66,19 @@ def test_the_glossary_names_what_the_code_has():
     assert len(rows) >= 10
     for name in rows:
         pkgutil.resolve_name(f"ox_classifier.{name}")
+
+
+def test_walks_name_modules_that_exist_each_once_and_go_down():
+    page = house_map.PAGE.read_text(encoding="utf-8").partition(walks.BEGIN)[2].partition(walks.END)[0]
+    height, modules = walks.floors(), dict(test_layers.modules())
+    parts = page.split("### ")[1:]
+    assert [part.partition("`\n")[0].strip("`") for part in parts] == list(walks.COMMANDS)
+    for part in parts:
+        lines = [line for line in part.splitlines() if line.startswith("- **")]
+        rooms = [line.partition("**")[2].partition("**")[0] for line in lines]
+        assert [height[room] for room in rooms] == sorted((height[room] for room in rooms), reverse=True)
+        named = re.findall(r"`([a-z_.]+)`", part.partition("\n")[2])
+        assert len(named) == len(set(named)) and set(named) <= modules.keys(), "python -m tests.walks"
 
 
 def test_the_readme_names_every_room():
