@@ -8,6 +8,7 @@ from ox_classifier import __version__, devices, runs
 from ox_classifier.console import say
 from ox_classifier.runs import Run
 from ox_classifier.training import preparation
+from ox_classifier.training.memory import refuse_too_large
 from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
 
@@ -26,6 +27,7 @@ def start(recipe: Recipe, data: Path, *, name: str | None = None, device: str = 
     if name is not None:
         runs.refuse_name(name, folds=recipe.folds or 0)
     devices.refuse_missing(device)
+    refuse_too_large(recipe)
     earlier = runs.find(recipe.split_from).splits() if recipe.split_from is not None else None
     say(f"ox {__version__}: training {recipe.arch} on {data}")
     prepared = preparation.prepare(
