@@ -16,6 +16,13 @@ def main() -> None:
         cli.main()
     except KeyboardInterrupt:
         sys.stderr.write("ox: interrupted\n")
+    except Exception:
+        if not signals.asked():
+            raise
+        sys.stderr.write("ox: interrupted\n")  # an import in C makes an ImportError of the signal
+    finally:
+        if signals.asked():
+            signals.ignore()  # a second press while Python ends
     if signals.asked():
         sys.exit(signals.exit_code())
 

@@ -64,6 +64,12 @@ def deferred() -> Iterator[None]:
         _request.deferred = before
 
 
+def ignore() -> None:
+    """From now on no signal stops the program, which is about to end."""
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def forget() -> None:
     """Start anew, as if nothing had been asked; for programs that run several commands."""
     _request.number = None
