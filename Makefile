@@ -22,6 +22,9 @@ demo: .venv/.installed
 	$(BIN)/ox train --arch lenet --epochs 8
 	$(BIN)/ox report
 
+faults: .venv/.dev
+	$(BIN)/python -m tests.benchmarks.faults
+
 bench: .venv/.dev
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 

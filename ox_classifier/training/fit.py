@@ -86,12 +86,13 @@ def fit(
             callbacks.KeepHistory(history, schedule.epochs + done_before, each_epoch, schedule.monitor),
             callbacks.KeepState(state_file, history, keras_callbacks, kept.counters if kept else {}),
         ]
+        failures: list[Exception] = []
         try:
             # TerminateOnNaN prints; stdout is for data
             with contextlib.redirect_stdout(sys.stderr), signals.deferred():
                 model.fit(
-                    stream(train, epoch=first_epoch + trained),
-                    validation_data=None if val is None else stream(val),
+                    stream(train, epoch=first_epoch + trained, failures=failures),
+                    validation_data=None if val is None else stream(val, failures=failures),
                     epochs=schedule.epochs,
                     initial_epoch=trained,
                     class_weight=schedule.class_weight,
@@ -103,6 +104,10 @@ def fit(
             if not history.rows:
                 raise
             history.interrupted = True
+        except Exception:
+            if failures:
+                raise failures[0] from None
+            raise
     _refuse_no_number(history, schedule)
     trained = len(history.rows) - done_before
     if trained < schedule.epochs and not history.interrupted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import time
 from hashlib import blake2b
 from importlib.metadata import version
@@ -84,28 +85,32 @@ def record(
 ) -> runs.Run:
     """Make the run folder with run.json, split.csv and bad_files.csv."""
     run = runs.create(recipe.arch, name)
-    bad = [(dataset.listing.name(error.path), error.reason) for error in dataset.bad]
-    run.write_table("split.csv", ("path", "label", "split"), dataset.rows())
-    run.write_table("bad_files.csv", ("path", "reason"), bad)
-    run.update(
-        state="preparing",
-        **({"fold_of": fold_of} if fold_of else {}),
-        classes=list(dataset.classes),
-        **recipe.as_config(),
-        **task.details,
-        class_weights=weights_of_classes(recipe, dataset),
-        parameters=task.model.count_params(),
-        data={
-            "source": str(source.absolute()),
-            "root": str(dataset.listing.root.absolute()),
-            "counts": dataset.counts(),
-            "fingerprint": dataset.fingerprint(),
-        },
-        device={"kind": device.kind, "reason": device.reason, "count": device.count},
-        precision=keras.config.dtype_policy().name,
-        processor=processor(),
-        versions=versions(),
-    )
+    try:
+        bad = [(dataset.listing.name(error.path), error.reason) for error in dataset.bad]
+        run.write_table("split.csv", ("path", "label", "split"), dataset.rows())
+        run.write_table("bad_files.csv", ("path", "reason"), bad)
+        run.update(
+            state="preparing",
+            **({"fold_of": fold_of} if fold_of else {}),
+            classes=list(dataset.classes),
+            **recipe.as_config(),
+            **task.details,
+            class_weights=weights_of_classes(recipe, dataset),
+            parameters=task.model.count_params(),
+            data={
+                "source": str(source.absolute()),
+                "root": str(dataset.listing.root.absolute()),
+                "counts": dataset.counts(),
+                "fingerprint": dataset.fingerprint(),
+            },
+            device={"kind": device.kind, "reason": device.reason, "count": device.count},
+            precision=keras.config.dtype_policy().name,
+            processor=processor(),
+            versions=versions(),
+        )
+    except BaseException:
+        shutil.rmtree(run.path, ignore_errors=True)  # nothing is trained, and the name is free again
+        raise
     return run
 
 

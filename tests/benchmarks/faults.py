@@ -15,6 +15,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,7 +35,7 @@ from ox_classifier.networks import bases
 from ox_classifier.training import job, resumption
 from ox_classifier.training.recipe import Recipe
 from tests import tiny_base
-from tests.conftest import draw_folder
+from tests.conftest import REPOSITORY, draw_folder
 
 NAMES = {signal.SIGKILL: "SIGKILL", signal.SIGINT: "SIGINT", signal.SIGTERM: "SIGTERM"}
 RECIPES = {
@@ -184,6 +185,11 @@ def trial(name: str, number: int, rng: random.Random, alone: tuple, place: Path,
         if found != alone:
             wrong.append("the result is not that of the undisturbed run")
     return wrong
+
+
+def command(code: str) -> subprocess.CompletedProcess:
+    """Run Python code in a process of its own, in the repository."""
+    return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
 
 
 def main(kills: int = 60, interrupts: int = 30, terminations: int = 20, seed: int = 0) -> int:
