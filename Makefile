@@ -22,9 +22,6 @@ demo: .venv/.installed
 	$(BIN)/ox train --arch lenet --epochs 8
 	$(BIN)/ox report
 
-faults: .venv/.dev
-	$(BIN)/python -m tests.benchmarks.faults
-
 bench: .venv/.dev
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
