@@ -281,10 +281,11 @@ def ox(*words):
     "address",
     ["http://[::1", "http://", "https://host:port/", "http://a b/", "http://127.0.0.1:1/x", "http://-.invalid"],
 )
-def test_addresses_that_are_none_are_a_sentence(tmp_path, address):
+def test_addresses_that_lead_nowhere_are_a_sentence(tmp_path, address):
     result = ox("mnist", tmp_path / "out", "--source", address)
     assert result.exit_code == 2
-    assert "can't be fetched" in result.stderr and "Traceback" not in result.stderr
+    wrong = "can't be fetched" if address.endswith((":1/x", "invalid")) else f"--source {address} is no address"
+    assert wrong in result.stderr and "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())
 
 

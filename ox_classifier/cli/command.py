@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Container, Iterator, Sequence
+from itertools import pairwise
 
 from typer.core import TyperCommand
 
@@ -17,10 +19,31 @@ class Command(TyperCommand):
     """A command that takes no empty value, and no line break or other control character but in a name that exists."""
 
     def parse_args(self, ctx, args: list[str]) -> list[str]:
-        flags = {name for option in self.get_params(ctx) if getattr(option, "is_flag", False) for name in option.opts}
+        options = [option for option in self.get_params(ctx) if option.param_type_name == "option"]
+        flags = {name for option in options if option.is_flag for name in option.opts}
+        valued = {name for option in options if not option.is_flag for name in option.opts}
         with user_errors():
+            refuse_swallowed(args, valued)
             refuse_meaningless(args, flags)
         return super().parse_args(ctx, args)
+
+
+def refuse_swallowed(words: Sequence[str], valued: Container[str]) -> None:
+    """Refuse an option whose value was forgotten, so that the next option would be taken for it.
+
+    `valued` are the options that take a value.
+
+    Raises:
+        UsageError: Naming both.
+    """
+    for option, word in pairwise(words):
+        if option == "--":
+            return
+        if option in valued and re.match(r"--|-[A-Za-z]", word):
+            raise UsageError(
+                f"{option} is followed by {printable(word)[:60]}, which looks like an option: give {option} its value, "
+                "or put a = between them if that is the value"
+            )
 
 
 def refuse_meaningless(words: Sequence[str], flags: Container[str] = ()) -> None:
@@ -32,7 +55,7 @@ def refuse_meaningless(words: Sequence[str], flags: Container[str] = ()) -> None
         UsageError: Naming the option, or the position of the word.
     """
     for where, value in _values(words, flags):
-        if not value:
+        if not value or (value.isspace() and not os.path.lexists(value)):
             raise UsageError(f"{where} is empty: give a value, or leave it out")
         control = [character for character in value if unicodedata.category(character) == "Cc"]
         if control and not os.path.lexists(value):

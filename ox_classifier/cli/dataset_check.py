@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import GateError, UsageError
@@ -38,7 +39,9 @@ def check(
     Reads every file, changes none; a second look is quick, as what was seen is kept in ~/.cache/ox (or $OX_CACHE).
     """
     with user_errors():
+        places.refuse_new(out, "--out")
         _refuse_file(out)
+        places.refuse_missing_data(data, "DATA")
         say(f"checking {data}")  # before the slow imports
         from ox_classifier.audit import audit, text
         from ox_classifier.data import folders

@@ -1,18 +1,20 @@
-"""`ox dataset import`: MNIST and its kin as class folders."""
+"""`ox dataset import`: MNIST and similar datasets as class folders."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.names import quoted
 from ox_classifier.staging import check_place
 
-Name = Annotated[str, typer.Argument(help="The data set.", metavar="mnist|fashion-mnist", show_default=False)]
+Dataset = Literal["mnist", "fashion-mnist"]
+Name = Annotated[Dataset, typer.Argument(help="The dataset.", metavar="mnist|fashion-mnist", show_default=False)]
 Out = Annotated[Path, typer.Argument(help="Folder to make; it must not hold anything yet.", show_default=False)]
 Source = Annotated[
     str | None,
@@ -30,7 +32,10 @@ def import_(name: Name, out: Out, source: Source = None) -> None:
     Without --source the files come from where Debian's dataset-fashion-mnist puts them, else by download.
     """
     with user_errors():
+        places.refuse_new(out, "OUT")
         check_place(out)
+        if source is not None:
+            places.refuse_source(source, "--source")
         say(f"importing {name}")  # before the slow imports
         from ox_classifier import devices
         from ox_classifier.importers import mnist

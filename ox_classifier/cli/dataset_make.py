@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
+from ox_classifier.errors import UsageError
 from ox_classifier.names import quoted
 from ox_classifier.staging import check_place
 
 MOST = 1_000_000  # images of each class
-SOURCES = "paint, memo, font, pen, marker, board, scan, bitmap"
+SOURCES = "paint memo font pen marker board scan bitmap"
+Kind = StrEnum("Kind", {name.upper(): name for name in SOURCES.split()})
 
 Out = Annotated[Path, typer.Argument(help="Folder to draw into; it must not hold anything yet.", show_default=False)]
 PerClass = Annotated[
@@ -28,9 +32,7 @@ Test = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**64 - 1, help="The same seed, on the same fonts, draws the same bytes.")
 ]
-Source = Annotated[
-    list[str] | None, typer.Option(help=f"Draw only this source; may be repeated: {SOURCES}.", show_default=False)
-]
+Source = Annotated[list[Kind] | None, typer.Option(help="Draw only this source; may be repeated.", show_default=False)]
 Fonts = Annotated[
     list[Path] | None,
     typer.Option(help="Folder of fonts; may be repeated [default: this machine's].", show_default=False),
@@ -53,6 +55,10 @@ def make(
     Example: ox dataset make marks --per-class 5000 --seed 1, then ox train --data marks
     """
     with user_errors():
+        places.refuse_new(out, "OUT")
+        for folder in fonts or ():
+            if not folder.is_dir():
+                raise UsageError(f"--fonts {folder}: no such folder; give one that holds .ttf or .otf files")
         check_place(out, adding=append, otherwise=", or give --append to add to it")
         say(f"drawing {2 * (per_class + val + test):,} images, which appear in {out} when all are drawn")
         from ox_classifier.synthetic import make

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ox_classifier.cli import augmentation_options as varied
-from ox_classifier.cli import panels
+from ox_classifier.cli import panels, places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
@@ -71,7 +71,9 @@ def preview(
     asked = {name: value for name, value in locals().items() if name in varied.NAMES}
     with user_errors():
         settings = varied.settings_of(arch, augment, asked)
+        places.refuse_new(out, "--out")
         _check(out)
+        places.refuse_missing_data(data, "DATA")
         from ox_classifier.augmentation import preview as figures
         from ox_classifier.augmentation.augmenter import Augmenter
         from ox_classifier.data import folders

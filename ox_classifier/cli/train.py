@@ -11,7 +11,7 @@ import typer
 from ox_classifier import signals
 from ox_classifier.architectures import ARCHITECTURES
 from ox_classifier.cli import augmentation_options as varied
-from ox_classifier.cli import panels
+from ox_classifier.cli import panels, places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.devices import Wanted
@@ -120,12 +120,11 @@ def train(
         if resume is not None or repeat is not None:
             _once_more(asked)
             return
-        if not data.strip():
-            raise UsageError("--data is empty: give the folder of the images, such as --data dataset")
         options = {key: asked.get(key) for key in varied.NAMES}
         own = {key: asked[key] for key in asked if key in Recipe.__dataclass_fields__ and key != "arch"}
         own |= {"augmentation": varied.settings_of(arch, augment, options), "ema_epochs": average}
         recipe = Recipe.of(arch, own | {"balance": balance == "auto"})
+        places.refuse_missing_data(data, "--data")
         from ox_classifier.training import job
 
         _told(job.start(recipe, Path(data), name=name, device=device, strict=strict))
