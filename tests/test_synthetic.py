@@ -159,7 +159,7 @@ def test_papers_of_test_are_its_own():
         for i in range(200):
             draw = Sampler((i,), pool)
             paper.lay(draw, 16, paper.PAPERS, np.full(4, 0.2))
-            seen.add(draw.facts["paper"])
+            seen.add(draw.drawn["paper"])
         return seen
 
     assert kinds("train").isdisjoint(kinds("test"))

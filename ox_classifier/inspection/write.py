@@ -50,11 +50,11 @@ def write(run: Run, images: Sequence[Path] = ()) -> tuple[Path, list[layers.Laye
     else:
         told = "None given: ox inspect --image FILE shows what the network makes of it, and what decided."
         chapters.append(Chapter("Images", [told]))
-    facts = [
+    summary = [
         f"{run.arch}, trained to tell {len(run.classes)} classes apart: {', '.join(run.classes)}.",
         f"It sees every image as {rule}.",
     ]
-    write_text(folder / "index.html", html(f"Inside {run.name}", facts, chapters))
+    write_text(folder / "index.html", html(f"Inside {run.name}", summary, chapters))
     return folder / "index.html", rows
 
 

@@ -1,4 +1,7 @@
-"""A chain of Keras layers → ONNX, node by node: VGG16 in a second, where tf2onnx takes half a minute."""
+"""A chain of Keras layers → ONNX, node by node: VGG16 in a second, where tf2onnx takes half a minute.
+
+Look here first when Keras changes: this is the one module that reads how Keras keeps its layers and their graph.
+"""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def draw(job: Job, found: Sequence[fonts.Font] = ()) -> tuple[bytes, str, dict]:
     """Draw one mark: the encoded file, its suffix, and what was drawn (for marks.csv)."""
     sampler = Sampler((job.seed, SPLITS.index(job.split), LABELS.index(job.label), job.number), job.pool)
     for _ in range(TRIES):
-        sampler.facts.clear()
+        sampler.drawn.clear()
         pixels = sources.SOURCES[job.source][1](job.label, sampler, found)
         if _visible(pixels):
             break
@@ -63,8 +63,8 @@ def draw(job: Job, found: Sequence[fonts.Font] = ()) -> tuple[bytes, str, dict]:
     photo = job.source in sources.PHOTOGRAPHED
     jpeg = sampler.happens(1.0 if photo else 0.2) and min(height, width) >= 48
     quality = sampler.count(45, 92)
-    facts = {"source": job.source, "width": width, "height": height, "parameters": sampler.facts}
-    return _encode(pixels, quality if jpeg else None), ".jpg" if jpeg else ".png", facts
+    about = {"source": job.source, "width": width, "height": height, "parameters": sampler.drawn}
+    return _encode(pixels, quality if jpeg else None), ".jpg" if jpeg else ".png", about
 
 
 def make(
@@ -176,9 +176,9 @@ def _drawn(jobs: Sequence[Job], found: Sequence[fonts.Font], workers: int | None
 def _chunk(jobs: Sequence[Job], found: Sequence[fonts.Font]) -> list[tuple[bytes, dict]]:
     entries = []
     for job in jobs:
-        data, suffix, facts = draw(job, found)
-        parameters = json.dumps(facts.pop("parameters"), ensure_ascii=False)
-        row = {"path": job.stem + suffix, "label": job.label, "split": job.split, "parameters": parameters, **facts}
+        data, suffix, about = draw(job, found)
+        parameters = json.dumps(about.pop("parameters"), ensure_ascii=False)
+        row = {"path": job.stem + suffix, "label": job.label, "split": job.split, "parameters": parameters, **about}
         entries.append((data, row))
     return entries
 

@@ -16,18 +16,18 @@ class Sampler:
 
     `key` is any tuple of non-negative integers. `pool` keeps train and test images apart: "test" takes its traits from
     the bands of `HELD_OUT` and its fonts and papers from those held out, "train" takes the others, "all" takes any.
-    `facts` collects what was drawn, for marks.csv.
+    `drawn` collects what was drawn, for marks.csv.
     """
 
     def __init__(self, key: Sequence[int], pool: str = "all"):
         self.rng = np.random.default_rng(tuple(key))
         self.pool = pool
-        self.facts: dict[str, object] = {}
+        self.drawn: dict[str, object] = {}
 
-    def note(self, **facts: object) -> None:
+    def note(self, **values: object) -> None:
         """Remember what was drawn; numbers are kept to three digits."""
-        for name, value in facts.items():
-            self.facts[name] = float(f"{value:.3g}") if isinstance(value, float) else value
+        for name, value in values.items():
+            self.drawn[name] = float(f"{value:.3g}") if isinstance(value, float) else value
 
     def happens(self, probability: float) -> bool:
         """True as often as `probability` says."""

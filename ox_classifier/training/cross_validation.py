@@ -27,7 +27,7 @@ def run(recipe: Recipe, prepared: Prepared, device: Device, *, source: Path, nam
     """Train `recipe.folds` runs `<name>-fold<i>`, then one on everything outside the test, `<name>-cv`; gives the last.
 
     Its held_out.csv has, for every image, what the fold that had not seen it answers. The epoch kept in each fold was
-    chosen on these images, so that the figure flatters a little.
+    chosen on these images, so that the accuracy is a little too good.
 
     Raises:
         UsageError: If there are fewer images than folds, or a name is taken.
