@@ -89,9 +89,7 @@ class _Block:
         self.norms = np.maximum(np.linalg.norm(self.sieve, axis=1), 1e-6)
 
 
-def _candidates(
-    table: FingerprintTable, rows: np.ndarray, known: Families
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _candidates(table: FingerprintTable, rows: np.ndarray, known: Families) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pairs alike in mean, colour and low frequencies, PAIRS at a time, as places in `rows`, which come by mean."""
     means, sizes = table.means[rows], table.sizes[rows]
     one_size = len(sizes) and (sizes == sizes[0]).all()
