@@ -122,6 +122,7 @@ def here(tmp_path_factory):
     place = tmp_path_factory.mktemp("hostile")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
+        patch.setattr("typer.testing._get_command", lambda _: ROOT)  # built once, not for each of 2,763 lines
         draw_folder(place / "marks", {"train": 2, "val": 1})
         (place / "idx").mkdir()
         hand_made.run()
