@@ -36,8 +36,6 @@ def test_every_network_has_its_size_and_fits_at_its_own_defaults():
 
 
 def test_what_can_not_fit_is_one_sentence():
-    with pytest.raises(
-        UsageError, match=r"--image-size 4096 with --batch-size 32 needs some \d+ GB .* 24.0 GB"
-    ):
+    with pytest.raises(UsageError, match=r"--image-size 4096 with --batch-size 32 needs some \d+ GB .* 24.0 GB"):
         refuse_too_large(Recipe.of("lenet", {"image_size": 4096}), available=24e9)
     assert free_bytes() > 1e6

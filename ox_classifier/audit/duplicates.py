@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ox_classifier.audit.families import Families
 from ox_classifier.audit.fingerprint_table import FingerprintTable, energy
 from ox_classifier.audit.fingerprints import SIDE
 
@@ -46,17 +47,22 @@ class DuplicatePair:
 
 
 def duplicate_pairs(table: FingerprintTable) -> list[DuplicatePair]:
-    """Every pair of copies: equal pixels, or one re-encoded (JPEG 50 and up), resized (half to double) or mirrored.
+    """Pairs of copies: equal pixels, or one re-encoded (JPEG 50 and up), resized (half to double) or mirrored.
 
-    Of a set of equal files each is paired with the set's first only, and only that one with near copies.
-    Work grows with the square of the number of images: 20,000 take some 3 s on two cores; memory doesn't.
+    Of a set of equal files each is paired with the set's first only, and only that one with near copies. Of more than
+    LARGE near copies of one picture each is paired with some of the others. So comparisons grow with the number of
+    images; sifting, which takes some 3 s for 20,000 images, with its square, and memory doesn't grow.
     """
     if not len(table):
         return []
     firsts, pairs = _equal(table)
     rows = firsts[table.energy[firsts] > FLAT**2]
-    for a, b in _candidates(table, rows[np.argsort(table.means[rows], kind="stable")]):
-        pairs += _compare(table, a, b)
+    rows = rows[np.argsort(table.means[rows], kind="stable")]
+    known = Families(len(rows))
+    for a, b in _candidates(table, rows, known):
+        for place, other, pair in _compare(table, rows, a, b):
+            known.join(place, other)
+            pairs.append(pair)
     return sorted(pairs, key=lambda pair: (pair.a, pair.b))
 
 
@@ -72,44 +78,61 @@ def _equal(table: FingerprintTable) -> tuple[np.ndarray, list[DuplicatePair]]:
 
 
 class _Block:
-    """What decides whether pairs of some images are worth comparing."""
+    """What decides whether pairs of some images are worth comparing; `places` are their places in `rows`."""
 
-    def __init__(self, table: FingerprintTable, rows: np.ndarray):
-        self.rows, self.low = rows, table.waves(rows, LOW)
+    def __init__(self, table: FingerprintTable, rows: np.ndarray, places: np.ndarray):
+        rows = rows[places]
+        self.places, self.low = places, table.waves(rows, LOW)
         self.means, self.colors, self.sizes = table.means[rows], table.colors[rows], table.sizes[rows]
         self.energy, self.side = energy(self.low), self.sizes.min(axis=1)
-        self.unit = np.abs(self.low[:, :SIFT, :SIFT]).reshape(len(rows), SIFT * SIFT)[:, 1:]
-        self.norms = np.maximum(np.linalg.norm(self.unit, axis=1), 1e-6)
-        self.unit /= self.norms[:, None]
+        self.sieve = np.abs(self.low[:, :SIFT, :SIFT]).reshape(len(rows), SIFT * SIFT)[:, 1:]
+        self.norms = np.maximum(np.linalg.norm(self.sieve, axis=1), 1e-6)
 
 
-def _candidates(table: FingerprintTable, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pairs alike in mean, colour and low frequencies, PAIRS at a time; `rows` come by mean grey level."""
+def _candidates(table: FingerprintTable, rows: np.ndarray, known: Families) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pairs alike in mean, colour and low frequencies, PAIRS at a time, as places in `rows`, which come by mean."""
     means, sizes = table.means[rows], table.sizes[rows]
-    alike = len(sizes) and (sizes == sizes[0]).all() and sizes[0].min() >= 40
-    step = MEAN_STEP_LARGE if alike else MEAN_STEP
+    one_size = len(sizes) and (sizes == sizes[0]).all()
+    step = MEAN_STEP_LARGE if one_size and sizes[0].min() >= 40 else MEAN_STEP
     for start in range(0, len(rows), BLOCK):
-        left = _Block(table, rows[start : start + BLOCK])
-        end = int(np.searchsorted(means, left.means[-1] + step, side="right"))
+        end = int(np.searchsorted(means, means[min(start + BLOCK, len(rows)) - 1] + step, side="right"))
+        left = _Block(table, rows, _active(known, start, start + BLOCK))
         for other in range(start, end, BLOCK):
-            right = left if other == start else _Block(table, rows[other : min(other + BLOCK, end)])
-            for strip in range(0, len(left.rows), STRIP):
-                i, j = _sifted(left, right, slice(strip, strip + STRIP), step)
+            right = left if other == start else _Block(table, rows, _active(known, other, min(other + BLOCK, end)))
+            for strip in range(0, len(left.places), STRIP):
+                i, j = _sifted(left, right, slice(strip, strip + STRIP), step, known, one_size=one_size)
                 for part in range(0, len(i), PAIRS):
-                    kept = ~_unlike(left, right, i[part : part + PAIRS], j[part : part + PAIRS])
-                    yield left.rows[i[part : part + PAIRS][kept]], right.rows[j[part : part + PAIRS][kept]]
+                    x, y = i[part : part + PAIRS], j[part : part + PAIRS]
+                    new = known.worth_comparing(left.places[x], right.places[y])
+                    x, y = x[new], y[new]
+                    kept = ~_unlike(left, right, x, y)
+                    yield left.places[x[kept]], right.places[y[kept]]
 
 
-def _sifted(left: _Block, right: _Block, strip: slice, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Places of pairs alike in mean, colour and the magnitudes of the lowest frequencies."""
-    likeness = left.unit[strip] @ right.unit.T
-    i, j = np.divmod(np.flatnonzero(likeness >= SIFT_LIKENESS), len(right.rows))
-    cosine = likeness[i, j]
-    i = i + strip.start
-    norms_i, norms_j = left.norms[i], right.norms[j]
-    residual = norms_i**2 + norms_j**2 - 2 * cosine * norms_i * norms_j
+def _active(known: Families, start: int, stop: int) -> np.ndarray:
+    return start + np.flatnonzero(known.active[start:stop])
+
+
+def _sifted(
+    left: _Block, right: _Block, strip: slice, step: float, known: Families, *, one_size: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of pairs alike in mean, colour and the magnitudes of the lowest frequencies."""
+    standing = strip.start + np.flatnonzero(known.active[left.places[strip]])
+    others = np.flatnonzero(known.active[right.places])
+    products = left.sieve[standing] @ right.sieve[others].T
+    norms_i, norms_j = left.norms[standing], right.norms[others]
+    if one_size and len(standing):  # then what may lie between copies is a distance, which few pairs keep to
+        least = (norms_i[:, None] ** 2 + norms_j**2 - (_noise(left.side[:1]) + 0.01) ** 2) / 2
+    else:
+        least = SIFT_LIKENESS * norms_i[:, None] * norms_j
+    i, j = np.nonzero(products >= least)
+    dots = products[i, j]
+    norms_i, norms_j = norms_i[i], norms_j[j]
+    i, j = standing[i], others[j]
+    residual = norms_i**2 + norms_j**2 - 2 * dots
     other_size = (left.sizes[i] != right.sizes[j]).any(axis=1)
     kept = (right.means[j] - left.means[i] <= step) & ((residual <= _noise(left.side[i]) ** 2) | other_size)
+    kept &= dots >= SIFT_LIKENESS * norms_i * norms_j
     if left is right:
         kept &= i < j
     i, j = i[kept], j[kept]
@@ -124,9 +147,11 @@ def _unlike(left: _Block, right: _Block, i: np.ndarray, j: np.ndarray) -> np.nda
     return (left.sizes[i] == right.sizes[j]).all(axis=1) & (residual > _noise(left.side[i]) ** 2 + 0.01)
 
 
-def _compare(table: FingerprintTable, a: np.ndarray, b: np.ndarray) -> list[DuplicatePair]:
-    """The candidates that hold against every frequency their smaller picture can show."""
-    a, b = np.minimum(a, b), np.maximum(a, b)
+def _compare(
+    table: FingerprintTable, rows: np.ndarray, x: np.ndarray, y: np.ndarray
+) -> list[tuple[int, int, DuplicatePair]]:
+    """The candidates that hold against every frequency their smaller picture can show, each with its two places."""
+    a, b = np.minimum(rows[x], rows[y]), np.maximum(rows[x], rows[y])
     same_size = (table.sizes[a] == table.sizes[b]).all(axis=1)
     smaller = np.minimum(table.sizes[a].min(axis=1), table.sizes[b].min(axis=1))
     # of n pixels a resize leaves some n / 2.5 frequencies as they were; tiny pictures need all they have, n / 2
@@ -135,10 +160,10 @@ def _compare(table: FingerprintTable, a: np.ndarray, b: np.ndarray) -> list[Dupl
     found = []
     for k in np.unique(reach):
         (chosen,) = np.nonzero(reach == k)
-        waves_a, waves_b = (table.waves(rows[chosen], k) for rows in (a, b))
+        waves_a, waves_b = (table.waves(which[chosen], k) for which in (a, b))
         flips = _agree(waves_a, waves_b, same_size[chosen], smaller[chosen])
         found += [
-            DuplicatePair(int(a[p]), int(b[p]), exact=False, flip=FLIPS[flip])
+            (int(x[p]), int(y[p]), DuplicatePair(int(a[p]), int(b[p]), exact=False, flip=FLIPS[flip]))
             for p, flip in zip(chosen, flips, strict=True)
             if flip >= 0
         ]
