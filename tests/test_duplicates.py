@@ -6,11 +6,14 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
 from ox_classifier.audit import duplicates, fingerprints, looks
 from ox_classifier.audit.columns import Columns
 from ox_classifier.audit.duplicates import FLIPS, DuplicatePair, duplicate_pairs
+from ox_classifier.audit.families import LARGE, Families, families
 from ox_classifier.audit.fingerprint_table import FingerprintTable
 from ox_classifier.data import folders
 from ox_classifier.data.images import ImageError, open_picture
@@ -122,6 +125,60 @@ def test_blocks_lose_no_pair_and_find_none_twice(monkeypatch):
         for name, size in zip(("BLOCK", "STRIP", "PAIRS"), sizes, strict=True):
             monkeypatch.setattr(duplicates, name, size)
         assert found(*images) == expected
+
+
+def burst(count: int, drift: float = 0.0) -> list[Image.Image]:
+    """Near copies of one picture, as a camera takes them in a row; each `drift` grey levels lighter than the last."""
+    rng = np.random.default_rng(1)
+    base = np.asarray(draw_mark("x", rng, 64), np.float32) - 40
+    noise = rng.normal(0, 2, (count, *base.shape))
+    return [
+        Image.fromarray(np.clip(base + drift * i + noise[i], 0, 255).astype(np.uint8)) for i in rng.permutation(count)
+    ]
+
+
+def compared(images: list[Image.Image], monkeypatch) -> tuple[int, list[list[int]]]:
+    """How many pairs were compared in full, and the families that came out."""
+    table, counts, agree = prints(images), [], duplicates._agree
+    monkeypatch.setattr(duplicates, "_agree", lambda x, *rest: counts.append(len(x)) or agree(x, *rest))
+    pairs = duplicate_pairs(table)
+    monkeypatch.undo()
+    return sum(counts), families(len(images), [(pair.a, pair.b) for pair in pairs])
+
+
+def test_comparisons_grow_with_the_number_of_near_copies(monkeypatch):
+    some, one = compared(burst(400), monkeypatch)
+    many, all_of_them = compared(burst(1600), monkeypatch)
+    assert one == [list(range(400))] and all_of_them == [list(range(1600))]
+    assert many <= 4.4 * some, (some, many)  # with every pair compared it would be 16
+
+
+@pytest.mark.parametrize("drift", [0.0, 0.05, 0.4])
+def test_a_large_family_is_the_one_that_every_comparison_gives(drift, monkeypatch):
+    images = burst(200, drift) + [draw_mark("o", np.random.default_rng(i), 64) for i in range(40)]
+    _, found_by_few = compared(images, monkeypatch)
+    monkeypatch.setattr("ox_classifier.audit.families.LARGE", 10**9)
+    table = prints(images)
+    every = families(len(images), [(pair.a, pair.b) for pair in duplicate_pairs(table)])
+    assert found_by_few == every and len(every[0]) == 200
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=150))
+def test_families_are_the_connected_parts(pairs):
+    """Against SciPy's connected components; and however large a family is, some of it stands for it."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    known = Families(61)
+    for a, b in pairs:
+        known.join(a, b)
+    a, b = np.array(pairs or [(0, 0)]).T
+    _, labels = connected_components(coo_matrix((np.ones(len(a)), (a, b)), (61, 61)), directed=False)
+    expected = [np.flatnonzero(labels == label).tolist() for label in dict.fromkeys(labels)]
+    assert known.all() == [members for members in expected if len(members) > 1]
+    for members in expected:
+        assert known.active[members].sum() == min(len(members), LARGE)
+    assert not known.worth_comparing(np.array([0]), np.array([0]))[0] or len(expected[0]) <= LARGE
 
 
 def test_nothing_at_all():

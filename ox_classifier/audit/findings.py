@@ -11,6 +11,7 @@ import numpy as np
 
 from ox_classifier.audit.columns import Columns
 from ox_classifier.audit.duplicates import DuplicatePair
+from ox_classifier.audit.families import families
 from ox_classifier.data.class_weights import BALANCED
 from ox_classifier.data.images import ImageError
 from ox_classifier.data.listing import SPLITS, LabelledImage
@@ -50,27 +51,55 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Copies:
-    """The copies among images: `sets` of equal pixels, and `duplicates` pairs of these by index, with their flip."""
+class Family:
+    """Pictures that are copies of each other, and the flips that were met among them."""
 
-    sets: tuple[tuple[LabelledImage, ...], ...]
-    duplicates: tuple[tuple[int, int, str], ...]
+    images: tuple[LabelledImage, ...]
+    flips: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Those to learn from first."""
+        return tuple(image.path for image in sorted(self.images, key=lambda image: ("", *SPLITS).index(image.split)))
+
+    @property
+    def splits(self) -> set[str]:
+        return {image.split for image in self.images}
+
+    @property
+    def labels(self) -> set[str]:
+        return {image.label for image in self.images}
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The copies among images: families of equal pixels, and of pictures that are near copies of each other."""
+
+    equal: tuple[Family, ...]
+    near: tuple[Family, ...]
 
     @classmethod
     def of(cls, images: Sequence[LabelledImage], pairs: Sequence[DuplicatePair]) -> Copies:
-        members = defaultdict(list)
+        equal = families(len(images), ((pair.a, pair.b) for pair in pairs if pair.exact))
+        same = {members[0]: members for members in equal}  # a set of equal ones stands in pairs by its first
+        number, flips = {}, defaultdict(list)
+        near = families(len(images), ((pair.a, pair.b) for pair in pairs if not pair.exact))
+        for i, members in enumerate(near):
+            number |= dict.fromkeys(members, i)
         for pair in pairs:
-            if pair.exact:
-                members[pair.a].append(pair.b)
-        heads = sorted({pair.a for pair in pairs} | {pair.b for pair in pairs if not pair.exact})
-        number = {head: i for i, head in enumerate(heads)}
-        sets = tuple(tuple(images[i] for i in (head, *members[head])) for head in heads)
-        return cls(sets, tuple((number[p.a], number[p.b], p.flip) for p in pairs if not p.exact))
+            if pair.flip:
+                flips[number[pair.a]].append(pair.flip)
+        return cls(
+            tuple(Family(tuple(images[row] for row in members)) for members in equal),
+            tuple(
+                Family(tuple(images[row] for head in members for row in same.get(head, [head])), tuple(flips[i]))
+                for i, members in enumerate(near)
+            ),
+        )
 
     def together(self) -> list[tuple[Path, ...]]:
-        """What splits must not divide: every set, and a member of each of two near sets."""
-        sets = [tuple(image.path for image in same) for same in self.sets if len(same) > 1]
-        return sets + [(self.sets[a][0].path, self.sets[b][0].path) for a, b, _ in self.duplicates]
+        """What splits must not divide."""
+        return [tuple(image.path for image in family.images) for family in (*self.equal, *self.near)]
 
 
 def unreadable(errors: Sequence[ImageError]) -> list[Finding]:
@@ -80,73 +109,51 @@ def unreadable(errors: Sequence[ImageError]) -> list[Finding]:
 
 def leaks(copies: Copies) -> list[Finding]:
     """The same picture on two sides of a split: an error when equal, a warning when nearly so."""
-    exact = [_paths(same) for same in copies.sets if len(_splits(same)) > 1]
-    near = [
-        (_paths(copies.sets[a] + copies.sets[b]), flip)
-        for a, b, flip in copies.duplicates
-        if len(_splits(copies.sets[a]) | _splits(copies.sets[b])) > 1
-    ]
-    return _some(
+    return _of_families(
         "error",
         "leak",
-        exact,
+        [family for family in copies.equal if len(family.splits) > 1],
         "{n} stand{s} in more than one split, so the network is judged on what it has learned: keep each on one side",
-        what="picture",
-    ) + _some(
+    ) + _of_families(
         "warning",
         "near-leak",
-        [case for case, _ in near],
-        "{n} stand{s} in two splits re-encoded, resized or mirrored" + _flipped(near) + ": keep all copies on one side",
-        what="picture",
+        [family for family in copies.near if len(family.splits) > 1],
+        "{n} stand{s} in two splits re-encoded, resized or mirrored{flips}: keep all copies on one side",
     )
 
 
 def label_conflicts(copies: Copies) -> list[Finding]:
     """The same picture under two labels."""
-    exact = [_paths(same) for same in copies.sets if len(_labels(same)) > 1]
-    near = [
-        (_paths(copies.sets[a] + copies.sets[b]), flip)
-        for a, b, flip in copies.duplicates
-        if len(_labels(copies.sets[a]) | _labels(copies.sets[b])) > 1
-    ]
-    return _some(
+    return _of_families(
         "error",
         "two-labels",
-        exact,
+        [family for family in copies.equal if len(family.labels) > 1],
         "{n} stand{s} under two labels: decide for one and remove the other",
-        what="picture",
-    ) + _some(
+    ) + _of_families(
         "warning",
         "near-two-labels",
-        [case for case, _ in near],
-        "{n} stand{s} under two labels re-encoded, resized or mirrored" + _flipped(near) + ": decide for one label",
-        what="picture",
+        [family for family in copies.near if len(family.labels) > 1],
+        "{n} stand{s} under two labels re-encoded, resized or mirrored{flips}: decide for one label",
     )
 
 
 def duplicates(copies: Copies) -> list[Finding]:
     """Copies inside one split and class: no lie, but each counts as often as it stands there."""
-    exact = [
-        _paths(same) for same in copies.sets if len(same) > 1 and len(_splits(same)) < 2 and len(_labels(same)) < 2
-    ]
-    near = []
-    for a, b, flip in copies.duplicates:
-        both = copies.sets[a] + copies.sets[b]
-        if len(_splits(both)) < 2 and len(_labels(both)) < 2:
-            near.append((_paths(both), flip))
-    extra = sum(len(case) - 1 for case in exact)
-    return _some(
+    equal, near = (
+        [family for family in kind if len(family.splits) < 2 and len(family.labels) < 2]
+        for kind in (copies.equal, copies.near)
+    )
+    extra = sum(len(family.images) - 1 for family in equal)
+    return _of_families(
         "warning",
         "copies",
-        exact,
+        equal,
         "{n} stand{s} in one class more than once (" + f"{_files(extra)} too many): training counts each copy",
-        what="picture",
-    ) + _some(
+    ) + _of_families(
         "note",
         "near-copies",
-        [case for case, _ in near],
-        "{n} of one class {are} the same picture re-encoded, resized or mirrored" + _flipped(near),
-        what="pair",
+        near,
+        "{n} stand{s} in one class more than once, re-encoded, resized or mirrored{flips}",
     )
 
 
@@ -255,23 +262,12 @@ def _some(
     return [Finding(level, kind, text, tuple(cases))]
 
 
-def _flipped(near: Sequence[tuple[tuple[Path, ...], str]]) -> str:
-    flips = Counter(flip for _, flip in near if flip)
-    return f" ({', '.join(f'{count:,} {flip}' for flip, count in flips.most_common())})" if flips else ""
+def _of_families(level: str, kind: str, families: Sequence[Family], sentence: str) -> list[Finding]:
+    """One finding of these families, or none; {flips} says how many were met flipped."""
+    flips = Counter(flip for family in families for flip in family.flips)
+    told = f" ({', '.join(f'{count:,} {flip}' for flip, count in flips.most_common())})" if flips else ""
+    return _some(level, kind, [family.paths for family in families], sentence.replace("{flips}", told), what="picture")
 
 
 def _files(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
-
-
-def _paths(images: Sequence[LabelledImage]) -> tuple[Path, ...]:
-    """Those to learn from first."""
-    return tuple(image.path for image in sorted(images, key=lambda image: ("", *SPLITS).index(image.split)))
-
-
-def _splits(images: Sequence[LabelledImage]) -> set[str]:
-    return {image.split for image in images}
-
-
-def _labels(images: Sequence[LabelledImage]) -> set[str]:
-    return {image.label for image in images}

@@ -106,9 +106,13 @@ def _finding(finding: dict, reasons: dict[str, str], width: int) -> str:
     mark = f"{MARKS[finding['level']]:8}"
     lines = [textwrap.fill(finding["sentence"], width, initial_indent=mark, subsequent_indent=" " * 8)]
     shown = [[f"{name}: {reasons[name]}" if name in reasons else name for name in case] for case in finding["cases"]]
-    lines += [f"{'':10}{'  =  '.join(case)}" for case in shown[:EXAMPLES]]
+    lines += [f"{'':10}{'  =  '.join(_few(case))}" for case in shown[:EXAMPLES]]
     more = len(finding["cases"]) - EXAMPLES
     return "\n".join(lines + ([f"{'':10}and {more:,} more"] if more > 0 else []))
+
+
+def _few(names: list[str]) -> list[str]:
+    return names if len(names) <= EXAMPLES + 1 else [*names[:EXAMPLES], f"and {len(names) - EXAMPLES:,} more"]
 
 
 def _wrap(line: str, width: int) -> str:
