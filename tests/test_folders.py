@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from ox_classifier.audit import audit
+from ox_classifier.cli import app
 from ox_classifier.data import folders
-from ox_classifier.data.listing import natural_key
+from ox_classifier.data.listing import SUFFIXES, natural_key
 from ox_classifier.errors import UsageError
+from ox_classifier.pixels import PixelRule
+from ox_classifier.training import preparation
+from tests.conftest import draw_folder
 
 
 def touch(root, *names):
@@ -90,19 +100,20 @@ def test_missing_folder_and_file_say_so(tmp_path):
 def test_nothing_found_names_every_suffix(tmp_path):
     with pytest.raises(UsageError) as caught:
         folders.find(tmp_path)
-    assert all(suffix in str(caught.value) for suffix in folders.SUFFIXES)
+    assert all(suffix in str(caught.value) for suffix in SUFFIXES)
 
 
 def test_listing_does_not_depend_on_the_order_of_the_directory(tmp_path, monkeypatch):
     touch(tmp_path, *(f"{label}/{n}.png" for label in "ox" for n in range(20)))
     expected = folders.find(tmp_path)
-    walk = os.walk
+    scandir = os.scandir
 
+    @contextmanager
     def backwards(top):
-        for here, inside, names in walk(top):
-            yield here, inside, names[::-1]
+        with scandir(top) as entries:
+            yield sorted(entries, key=lambda entry: entry.name, reverse=True)
 
-    monkeypatch.setattr(os, "walk", backwards)
+    monkeypatch.setattr(os, "scandir", backwards)
     assert folders.find(tmp_path) == expected
 
 
@@ -127,3 +138,106 @@ def test_images_below_takes_flat_and_nested(tmp_path):
     touch(tmp_path, "b/2.png", "10.png", "9.png", ".hidden/1.png", "notes.txt")
     names = [p.relative_to(tmp_path).as_posix() for p in folders.images_below(tmp_path)]
     assert names == ["9.png", "10.png", "b/2.png"]
+
+
+def unreadable(monkeypatch, name: str) -> None:
+    """As for a user without permission, which root never is."""
+    scandir = os.scandir
+
+    def refuse(top):
+        if os.path.basename(top) == name:  # noqa: PTH119
+            raise PermissionError(13, "Permission denied", top)
+        return scandir(top)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+
+
+def test_a_folder_that_cannot_be_read_is_a_finding(tmp_path, monkeypatch, capsys):
+    root = draw_folder(tmp_path / "marks", {"": 4})
+    (root / "o" / "anna").mkdir()
+    unreadable(monkeypatch, "anna")
+    listing = folders.find(root)
+    assert [(error.path, error.reason) for error in listing.unread] == [
+        (root / "o" / "anna", "you may not read it (no permission)")
+    ]
+    [finding] = [f for f in audit.check(listing, cache=tmp_path / "cache").findings if f.kind == "unread"]
+    assert finding.sentence == "1 folder can't be read, so whatever is in it is missing"
+    assert finding.cases == ((root / "o" / "anna",),)
+    page = " ".join(
+        CliRunner().invoke(app, ["dataset", "check", str(root), "--out", str(tmp_path / "out")]).stdout.split()
+    )
+    assert "1 folder can't be read" in page and "o/anna: you may not read it (no permission)" in page
+    prepared = preparation.prepare(root, val_fraction=0.25, test_fraction=0.0, seed=0)
+    [line] = [line for line in prepared.lines() if "anna" in line]
+    assert line.startswith("left out with all that is in it: ")
+    assert len(folders.images_below(root)) == 8
+    assert "left out, as it can't be read" in capsys.readouterr().err
+
+
+def test_a_data_folder_that_cannot_be_read_says_so(tmp_path, monkeypatch):
+    root = draw_folder(tmp_path / "marks", {"": 4})
+    unreadable(monkeypatch, "marks")
+    with pytest.raises(UsageError, match=r"where this can't be read: .*marks: you may not read it"):
+        folders.find(root)
+
+
+@pytest.fixture
+def deep_place(tmp_path):
+    """A place for folders too deep for Python, and so for pytest, to remove."""
+    yield tmp_path
+    subprocess.run(["rm", "-rf", tmp_path / "m"], check=True)
+
+
+def test_folders_nested_a_thousand_deep_and_deeper_than_a_path_can_be(deep_place, tmp_path, monkeypatch):
+    root = draw_folder(tmp_path / "m", {"": 2})
+    monkeypatch.chdir(root / "x")
+    for depth in range(2300):  # Linux takes 4,095 characters
+        Path("d").mkdir()
+        if depth in (1200, 2250):
+            Path("deep.png").write_bytes((root / "o" / "000.png").read_bytes())
+        os.chdir("d")
+    found = folders.find(root)
+    deep = [image for image in found.images if image.path.name == "deep.png"]
+    assert len(deep) == 1 and len(found.images) == 5
+    assert [error.reason for error in found.unread] == ["its path is too long"]
+    looked = audit.check(found, cache=tmp_path / "cache")
+    assert not looked.bad and "unread" in [finding.kind for finding in looked.findings]
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_what_is_no_file_is_named_and_never_opened(tmp_path, monkeypatch):
+    """A pipe or a link to an endless device would hang whoever reads it: the whole test takes a second."""
+    root = draw_folder(tmp_path / "m", {"": 4})
+    monkeypatch.chdir(root / "o")
+    os.mkfifo("pipe.png")
+    Path("zero.png").symlink_to("/dev/zero")
+    Path("circle.png").symlink_to("circle.png")
+    Path("nowhere.png").symlink_to("gone.png")
+    Path("loop").symlink_to("..")
+    Path("folder.png").mkdir()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket.png")
+    Path("to_pipe.png").symlink_to("pipe.png")
+    monkeypatch.chdir(tmp_path)
+    listing = folders.find(Path("m"))
+    assert "skipped 1 links to folders, which are not followed (loop)" in listing.notes
+    found = audit.check(listing, cache=tmp_path / "cache")
+    assert {error.path.name: error.reason for error in found.bad} == {
+        "pipe.png": "a named pipe, not a file: it is not opened",
+        "to_pipe.png": "a named pipe, not a file: it is not opened",
+        "socket.png": "a socket, not a file: it is not opened",
+        "zero.png": "a device, not a file: it is not opened",
+        "circle.png": "a link that leads in a circle",
+        "nowhere.png": "no such file",
+    }
+    prepared = preparation.prepare(Path("m"), val_fraction=0.25, test_fraction=0.0, seed=0)
+    assert len(prepared.dataset(PixelRule(22, 22)).files) == 8
+
+
+def test_a_pipe_in_place_of_a_file_after_the_look_is_not_waited_for(tmp_path):
+    root = draw_folder(tmp_path / "m", {"": 4})
+    prepared = preparation.prepare(root, val_fraction=0.25, test_fraction=0.0, seed=0)
+    (root / "o" / "001.png").unlink()
+    os.mkfifo(root / "o" / "001.png")
+    assert [error.reason[:12] for error in prepared.dataset(PixelRule(22, 22)).bad] == ["a named pipe"]

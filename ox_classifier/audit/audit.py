@@ -47,7 +47,7 @@ class Audit:
             "classes": list(self.listing.classes),
             "counts": self.counts,
             "notes": list(self.listing.notes),
-            "unreadable": {self.listing.name(error.path): error.reason for error in self.bad},
+            "unreadable": {self.listing.name(error.path): error.reason for error in (*self.listing.unread, *self.bad)},
             "findings": [
                 {
                     "level": finding.level,
@@ -88,7 +88,12 @@ def _audit(listing: Listing, cache: Path | None, decoded: Decoding | None, *, th
             if not thorough:
                 contents.add(image.file, look.content, look.stamp)
         copies = Copies.of(images, duplicate_pairs(fingerprints))
-    found = [*findings.leaks(copies), *findings.label_conflicts(copies), *findings.unreadable(bad)]
+    found = [
+        *findings.leaks(copies),
+        *findings.label_conflicts(copies),
+        *findings.unreadable(bad),
+        *findings.unread(listing.unread),
+    ]
     if thorough and images:
         found += findings.duplicates(copies)
         found += findings.blanks(images, measured)

@@ -117,6 +117,4 @@ def _draw_pixels(axes: Axes, left: float, top: float, pixels: np.ndarray) -> Non
     scale = TILE / max(high, wide)
     x, y = left + (TILE - wide * scale) / 2, top + (TILE - high * scale) / 2
     extent = (x, x + wide * scale, y + high * scale, y)
-    axes.imshow(
-        pixels.squeeze(), cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="antialiased"
-    )
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="antialiased")

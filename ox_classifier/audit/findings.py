@@ -107,6 +107,12 @@ def unreadable(errors: Sequence[ImageError]) -> list[Finding]:
     return _some("warning", "unreadable", [(error.path,) for error in errors], "{n} can't be read and {are} set aside")
 
 
+def unread(errors: Sequence[ImageError]) -> list[Finding]:
+    """Folders that can't be read."""
+    cases = [(error.path,) for error in errors]
+    return _some("warning", "unread", cases, "{n} can't be read, so whatever is in {them} is missing", what="folder")
+
+
 def leaks(copies: Copies) -> list[Finding]:
     """The same picture on two sides of a split: an error when equal, a warning when nearly so."""
     return _of_families(

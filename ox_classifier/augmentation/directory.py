@@ -11,8 +11,8 @@ import numpy as np
 from ox_classifier.augmentation.labelled_files import Files
 from ox_classifier.augmentation.targets import Targets
 from ox_classifier.console import say
-from ox_classifier.data.folders import Walk
 from ox_classifier.data.images import SUFFIXES
+from ox_classifier.data.walk import Walk
 from ox_classifier.errors import MissingFileError, UsageValueError
 
 CLASS_MODES = ("categorical", "binary", "sparse", "input", None)

@@ -54,7 +54,7 @@ def collect(sources: list[str]) -> list[Path]:
         UsageError: If a source is nothing, or a folder holds no image.
     """
     from ox_classifier.data import folders
-    from ox_classifier.data.listing import natural_key
+    from ox_classifier.data.listing import SUFFIXES, natural_key
 
     found: dict[Path, None] = {}
     for source in sources:
@@ -62,7 +62,7 @@ def collect(sources: list[str]) -> list[Path]:
         if path.is_dir():
             below = folders.images_below(path)
             if not below:
-                raise UsageError(f"no images found in {path} or below: looked for {' '.join(folders.SUFFIXES)}")
+                raise UsageError(f"no images found in {path} or below: looked for {' '.join(SUFFIXES)}")
         elif path.exists():
             below = [path]
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ox_classifier.data import digests
 from ox_classifier.data.images import ImageError
-from ox_classifier.data.regular_file import Stamp, stamp
+from ox_classifier.data.regular_file import Stamp, stamp, why
 
 
 class Contents:
@@ -36,7 +36,7 @@ class Contents:
             try:
                 self.add(path, digests.content(path), seen)
             except OSError as error:
-                raise ImageError(path, error.strerror or str(error)) from None
+                raise ImageError(path, why(error)) from None
             row = self._rows[os.fspath(path)]
         return bytes(self._digests[16 * row : 16 * row + 16])
 

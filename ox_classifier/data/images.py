@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ox_classifier.data import png
 from ox_classifier.data.levels import eight_bits, on_white
 from ox_classifier.data.memory import DECODING, NoRoomError
-from ox_classifier.data.regular_file import NotAFileError, open_file
+from ox_classifier.data.regular_file import NotAFileError, open_file, why
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
 
@@ -116,20 +116,15 @@ def open_picture(
             return _decode(stream, path, head, at_least, alpha)
     except (ImageError, NoRoomError):
         raise
-    except FileNotFoundError:
-        raise ImageError(path, "no such file") from None
-    except PermissionError:
-        raise ImageError(path, "you may not read it (no permission)") from None
-    except NotAFileError as error:
-        raise ImageError(path, str(error)) from None
     except UnidentifiedImageError:
         raise ImageError(path, _unidentified(head)) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(path, f"over {MAX_PIXELS // 1_000_000} million pixels") from None
+    except OSError as error:
+        said = why(error) if error.errno or isinstance(error, NotAFileError) else _damaged(error)
+        raise ImageError(path, said) from error
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
-        raise ImageError(
-            path, f"damaged or truncated ({' '.join(str(error).split()) or type(error).__name__})"
-        ) from error
+        raise ImageError(path, _damaged(error)) from error
 
 
 def from_array(array: np.ndarray) -> Image.Image:
@@ -152,6 +147,10 @@ def from_array(array: np.ndarray) -> Image.Image:
 def no_image(source: object) -> str:
     """What to say of something that is no image."""
     return f"{type(source).__name__} is no image: give a path, the bytes of a file, a PIL image or a uint8 array"
+
+
+def _damaged(error: Exception) -> str:
+    return f"damaged or truncated ({' '.join(str(error).split()) or type(error).__name__})"
 
 
 def _decode(stream: BinaryIO, path: Path, head: bytes, at_least: tuple[int, int] | None, alpha: bool) -> Picture:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ox_classifier.data.images import SUFFIXES
+from ox_classifier.data.images import SUFFIXES, ImageError
 from ox_classifier.errors import UsageError
 
 SPLITS = ("train", "val", "test")
@@ -34,18 +34,21 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a data folder holds: class names in order, every image file once, and what was passed over."""
+    """What a data folder holds: class names in order, every image file once, and what was passed over.
+
+    `unread` are folders that can't be read, so that nobody knows what is in them.
+    """
 
     root: Path
     classes: tuple[str, ...]
     images: tuple[LabelledImage, ...]
     notes: tuple[str, ...] = ()
+    unread: tuple[ImageError, ...] = ()
 
     def name(self, path: Path) -> str:
         """The path as reports write it: below the data folder, with forward slashes."""
-        root = (
-            self.root.as_posix().rstrip("/") + "/"
-        )  # text: pathlib takes ten times as long, and there may be 100,000 of them
+        # as text: pathlib takes ten times as long, and there may be 100,000 of them
+        root = self.root.as_posix().rstrip("/") + "/"
         return path.as_posix().removeprefix(root if root != "./" else "")
 
 
@@ -80,7 +83,7 @@ def checked(listing: Listing, other: Counter | None = None) -> Listing:
             f"{listing.root} has images of one class only ({classes[0]!r}): expected two or more classes, as {LAYOUTS}"
         )
     images = tuple(sorted(listing.images, key=lambda i: natural_key(listing.name(i.path))))
-    return Listing(listing.root, classes, images, listing.notes)
+    return replace(listing, classes=classes, images=images)
 
 
 def _nothing_found(root: Path, other: Counter) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -14,7 +15,13 @@ KINDS = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a folder",
+}
+SENTENCES = {
+    errno.ENOENT: "no such file",
+    errno.EACCES: "you may not read it (no permission)",
+    errno.EPERM: "you may not read it (no permission)",
+    errno.ELOOP: "a link that leads in a circle",
+    errno.ENAMETOOLONG: "its path is too long",
 }
 # where a pipe takes the file's place between the look and the opening, O_NONBLOCK keeps the opening from waiting
 FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -41,6 +48,13 @@ def open_file(path: Path | str) -> BinaryIO:
         raise
 
 
+def why(error: OSError) -> str:
+    """What to say of a file or folder that could not be opened or read."""
+    if isinstance(error, NotAFileError):
+        return str(error)
+    return SENTENCES.get(error.errno) or f"can't be read ({error.strerror or error})"
+
+
 def stamp(path: Path | str) -> Stamp:
     """What of a file's entry changes when its content does; zeros where there is none."""
     try:
@@ -52,4 +66,6 @@ def stamp(path: Path | str) -> Stamp:
 
 def _refuse_others(entry: os.stat_result) -> None:
     if not stat.S_ISREG(entry.st_mode):
+        if stat.S_ISDIR(entry.st_mode):
+            raise NotAFileError("a folder: give the files in it")
         raise NotAFileError(f"{KINDS.get(stat.S_IFMT(entry.st_mode), 'something else')}, not a file: it is not opened")

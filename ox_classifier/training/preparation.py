@@ -77,8 +77,10 @@ class Prepared:
         yield from self.listing.notes
         for error in self.audit.bad:
             yield f"set aside: {error}"
+        for error in self.listing.unread:
+            yield f"left out with all that is in it: {error}"
         for finding in self.audit.findings:
-            if finding.kind != "unreadable":
+            if finding.kind not in ("unreadable", "unread"):
                 yield f"{finding.level}: {finding.sentence}"
 
 

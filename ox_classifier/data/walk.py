@@ -1,0 +1,99 @@
+"""The files below a folder, and what was passed over on the way. Looks at names only; opens no file."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ox_classifier.data.images import SUFFIXES, ImageError
+from ox_classifier.data.listing import kinds, natural_key
+from ox_classifier.data.regular_file import why
+
+SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
+
+
+class Walk:
+    """Walks folders, however deep, and remembers what it passed over; links to folders are followed at the top only."""
+
+    def __init__(self):
+        self.unread: list[ImageError] = []  # folders that can't be read
+        self.hidden: list[str] = []
+        self.empty: list[str] = []
+        self.links: list[str] = []  # to folders
+        self.other: Counter[str] = Counter()
+
+    def folders(self, folder: Path) -> list[Path]:
+        """The visible folders directly inside, in natural order."""
+        found = sorted((entry.name for entry in self._entries(folder) if _is_folder(entry)), key=natural_key)
+        return [folder / name for name in found if not self._hide(name)]
+
+    def labelled(self, folder: Path) -> Iterable[tuple[str, str]]:
+        """(class name, file) for every image below the class folders of `folder`."""
+        for entry in self._entries(folder):
+            if not _is_folder(entry) and not self._hide(entry.name):
+                self.other[os.path.splitext(entry.name)[1].lower() or "no suffix"] += 1  # noqa: PTH122
+        for class_folder in self.folders(folder):
+            files = self.files(class_folder)
+            if not files:
+                self.empty.append(class_folder.name)
+            yield from ((class_folder.name, file) for file in files)
+
+    def files(self, folder: Path) -> list[str]:
+        """Every visible file below with an image's suffix."""
+        found, ahead = [], [os.fspath(folder)]
+        while ahead:
+            top = ahead.pop()
+            start = os.fspath(Path(top, "-"))[:-1]  # "" for "."
+            for entry in self._entries(top):
+                name = entry.name
+                if self._hide(name):
+                    continue
+                if _is_folder(entry):
+                    self.links.append(name) if entry.is_symlink() else ahead.append(start + name)
+                    continue
+                suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path would intern every name
+                if suffix in SUFFIXES:
+                    found.append(start + name)
+                else:
+                    self.other[suffix.rstrip(".") or "no suffix"] += 1
+        return found
+
+    def notes(self, root: Path) -> tuple[str, ...]:
+        """One line for each kind of thing passed over."""
+        lines = []
+        if self.hidden:
+            lines.append(f"skipped {len(self.hidden)} hidden or system entries in {root} ({_some(self.hidden)})")
+        if self.other:
+            lines.append(f"skipped {sum(self.other.values())} files that are no images ({kinds(self.other)})")
+        if self.links:
+            lines.append(f"skipped {len(self.links)} links to folders, which are not followed ({_some(self.links)})")
+        if self.empty:
+            lines.append(f"skipped empty class folders ({_some(self.empty)})")
+        return tuple(lines)
+
+    def _entries(self, folder: Path | str) -> Iterator[os.DirEntry]:
+        try:
+            with os.scandir(folder) as entries:
+                yield from entries
+        except OSError as error:
+            if not any(known.path == Path(folder) for known in self.unread):
+                self.unread.append(ImageError(folder, why(error)))
+
+    def _hide(self, name: str) -> bool:
+        hidden = name.startswith(".") or name.casefold() in SYSTEM_NAMES
+        if hidden and name not in self.hidden:
+            self.hidden.append(name)
+        return hidden
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    with suppress(OSError):  # a link that leads in a circle
+        return entry.is_dir()
+    return False
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(sorted(names)[:4]) + (", ..." if len(names) > 4 else "")
