@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from ox_classifier.runs import Run
 from ox_classifier.session import Session
 
 BATCH = 32
+MOST_BATCH_BYTES = 128 * 2**20  # of float32 pixels; images of 4096 pixels a side go one at a time
 Source: TypeAlias = str | os.PathLike | bytes | Image.Image | np.ndarray
 
 
@@ -76,6 +78,7 @@ class Classifier:
 
     def __init__(self, run: Run):
         self.classes, self.rule = run.classes, run.rule
+        self.batch = max(1, min(BATCH, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
         if self.rule.resize != PixelRule(1, 1).resize:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")
         try:
@@ -139,7 +142,7 @@ class Classifier:
 
     def _start(self, pool: ThreadPoolExecutor, sources: Iterator[Source]) -> list:
         batch = []
-        for source in islice(sources, BATCH):
+        for source in islice(sources, self.batch):
             path = Path(source) if isinstance(source, str | os.PathLike) else None
             batch.append((path, pool.submit(self._decode, source if path is None else path)))
         return batch

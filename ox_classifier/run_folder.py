@@ -213,9 +213,10 @@ class Run:
             raise UsageError(
                 f"run {self.path} has no epoch in history.csv: its training did not get that far; train again"
             )
-        last = max(len(rows), self.config.get("best_epoch", 1))
-        if [row["epoch"] for row in rows] != [*range(1, last + 1)]:
-            raise UsageError(f"{self.path / 'history.csv'} has other epochs than 1 to {last}; {NOT_OURS}")
+        if [row["epoch"] for row in rows] != [*range(1, len(rows) + 1)]:
+            raise UsageError(f"{self.path / 'history.csv'} has other epochs than 1 to {len(rows)}; {NOT_OURS}")
+        if self.config.get("best_epoch", 1) > len(rows):
+            raise UsageError(f"{self.path / 'history.csv'} ends before the best epoch, {self.best_epoch}; {NOT_OURS}")
         return rows
 
     def update(self, **values) -> None:

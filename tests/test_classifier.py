@@ -14,6 +14,7 @@ from ox_classifier.classifier import Classifier, Prediction
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
 from ox_classifier.errors import UsageError
+from ox_classifier.pixels import PixelRule
 from tests import hand_made
 
 
@@ -176,3 +177,15 @@ def test_a_truncated_image_from_pil_is_a_sentence(classifier):
     half = Image.open(io.BytesIO(stream.getvalue()[:900]))
     with pytest.raises(ImageError, match="JpegImageFile given: damaged or truncated"):
         classifier.predict(half)
+
+
+def test_large_images_go_in_small_batches(classifier, tmp_path, monkeypatch):
+    assert classifier.batch == 32
+    large = Classifier.load(hand_made.run(PixelRule(4096, 4096)))
+    assert large.batch == 1
+    monkeypatch.setattr("ox_classifier.classifier.MOST_BATCH_BYTES", 3 * 4 * 8 * 8 * 3)  # three images
+    three, seen = Classifier.load("lenet-1"), []
+    monkeypatch.setattr(
+        three, "probabilities", lambda pixels: seen.append(len(pixels)) or classifier.probabilities(pixels)
+    )
+    assert len(list(three.predict(noise(7, 8, 8, 3)))) == 7 and seen == [3, 3, 1]

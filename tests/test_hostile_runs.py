@@ -23,7 +23,7 @@ from tests import hand_made
 from tests.conftest import draw_folder
 from tests.hand_made import HISTORY
 
-WRONG = [None, True, -1, 10**30, 1e308, float("nan"), "", "x" * 100_000, "../..", [], {}, [[1]], {"a": {"b": 1}}]
+WRONG = [None, True, -1, 10**9, 10**30, 1e308, float("nan"), "", "x" * 100_000, "../..", [], {}, [[1]], {"a": {"b": 1}}]
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_any_one_wrong_value_in_run_json_is_a_sentence_or_harmless(run):
 def test_what_passes_the_schema_passes_the_commands(run, quick_pictures):
     config = json.loads((run.path / "run.json").read_text())
     passed, kept = 0, {"classes", "pixels", "data", "results", "best_epoch", "state"}
-    for _, changed in mutants({key: value for key, value in config.items() if key in kept | {"schema", "arch"}}):
+    for name, changed in mutants({key: value for key, value in config.items() if key in kept | {"schema", "arch"}}):
         (run.path / "run.json").write_text(json.dumps(changed))
         try:
             runs.find("lenet-1")
@@ -131,7 +131,7 @@ def test_what_passes_the_schema_passes_the_commands(run, quick_pictures):
         passed += 1
         predicted = ox("predict", "marks/val/o/000.png", "--run", "lenet-1")
         answers_or_says_so(predicted)
-        if predicted.exit_code == 0 and passed % 6 == 0:
+        if predicted.exit_code == 0 and (passed % 6 == 0 or "best_epoch" in name):
             answers_or_says_so(ox("report", "lenet-1"))
     assert passed > 20
 
