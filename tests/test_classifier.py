@@ -137,7 +137,7 @@ def test_one_gives_one_and_many_give_many_in_order(classifier, tmp_path):
     ("wrong", "sentence"),
     [
         ("nowhere.png", "no such file"),
-        (".", "a folder, not a file"),
+        (".", "a folder: give the files in it"),
         (b"", r"empty \(0 bytes\)"),
         (b"hello, I am text", "begins with the text"),
         (noise(8, 8).astype(float) / 255, r"float64 of shape \(8, 8\): expected uint8 .*255 \* array"),

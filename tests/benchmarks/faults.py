@@ -22,6 +22,7 @@ import time
 import traceback
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -50,14 +51,13 @@ MOST_STOPS = 3  # of one run, before it is left to finish
 LONGEST = 3.0  # seconds until a signal at a random moment
 
 
-def install() -> None:
+def install(patch: pytest.MonkeyPatch) -> None:
     """Offer a small base as `tiny`, so that a head on features takes seconds."""
-    patch = pytest.MonkeyPatch()
     tiny_base.install(patch)
     network = ARCHITECTURES["vgg16"]
     settings = network.settings | {"image_size": 32, "weights": "none", "batch_size": 8, "views": 2}
-    ARCHITECTURES["tiny"] = replace(network, settings=settings, smallest=8)
-    bases.BUILDERS["tiny"] = lambda *args, **options: bases.build("tiny", *args, **options)[0]
+    patch.setitem(ARCHITECTURES, "tiny", replace(network, settings=settings, smallest=8))
+    patch.setitem(bases.BUILDERS, "tiny", lambda *args, **options: bases.build("tiny", *args, **options)[0])
 
 
 def in_child(place: Path, work, log: Path, moment: tuple | None = None) -> int:
@@ -192,9 +192,16 @@ def command(code: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
 
 
-def main(kills: int = 60, interrupts: int = 30, terminations: int = 20, seed: int = 0) -> int:
-    """Run so many trials of each signal, print a table, and give 1 if anything went wrong."""
-    install()
+def main(
+    kills: int = 60,
+    interrupts: int = 30,
+    terminations: int = 20,
+    seed: int = 0,
+    *,
+    names: Sequence[str] = tuple(RECIPES),
+) -> int:
+    """Run so many trials of each signal on the recipes in turn, print a table, and give 1 if anything went wrong."""
+    install(pytest.MonkeyPatch())
     rng, failures, counts = random.Random(seed), [], Counter()
     kinds = [signal.SIGKILL] * kills + [signal.SIGINT] * interrupts + [signal.SIGTERM] * terminations
     with tempfile.TemporaryDirectory() as folder:
@@ -202,7 +209,8 @@ def main(kills: int = 60, interrupts: int = 30, terminations: int = 20, seed: in
         os.environ["OX_CACHE"] = str(place / "cache")
         draw_folder(place / "marks", {"train": 12, "val": 6, "test": 4})
         alone = {}
-        for name, (arch, asked) in RECIPES.items():
+        for name in names:
+            arch, asked = RECIPES[name]
             log = place / f"{name}.log"
             recipe = Recipe.of(arch, asked)
             code = in_child(place, partial(job.start, recipe, place / "marks", name="run"), log)
@@ -212,7 +220,7 @@ def main(kills: int = 60, interrupts: int = 30, terminations: int = 20, seed: in
             shutil.rmtree(place / "runs")
         start = time.monotonic()
         for count, number in enumerate(kinds):
-            name = list(RECIPES)[count % len(RECIPES)]
+            name = names[count % len(names)]
             wrong = trial(name, number, rng, alone[name], place, place / f"trial-{count}.log")
             counts[NAMES[number], "wrong" if wrong else "right"] += 1
             failures += [f"trial {count}, {name}, {NAMES[number]}: {line}" for line in wrong]
