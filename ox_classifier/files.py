@@ -39,6 +39,29 @@ def write_text(path: Path | str, text: str) -> None:
         beside.write_bytes(text.encode("utf-8", "surrogateescape"))
 
 
+def write_new_text(path: Path | str, text: str) -> Path:
+    """Write a text file in UTF-8 under the first free name of `a.csv`, `a-2.csv`, `a-3.csv` ...; gives it."""
+    place = _claimed(Path(path))
+    try:
+        write_text(place, text)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+    return place
+
+
+def _claimed(path: Path) -> Path:
+    """An empty file under the first free name, which no other process can take then."""
+    number, place = 1, path
+    while True:
+        try:
+            place.touch(exist_ok=False)
+            return place
+        except FileExistsError:
+            number += 1
+            place = path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
 def remove_parts(folder: Path) -> None:
     """Remove what a killed process left half written in a folder."""
     for left in folder.glob(f".*{PART}*"):

@@ -36,6 +36,7 @@ ALLOWED = {
     "audit": GROUND | {"data"},
     "augmentation": GROUND | {"data"},
     "importers": GROUND | {"data"},
+    "corrections": GROUND | {"data"},
     "onnx_file": GROUND,
     "session": GROUND | {"onnx_file"},
     "classifier": GROUND | {"data", "runs", "session"},

@@ -12,6 +12,7 @@ import typer
 from ox_classifier.cli import lean_imports
 from ox_classifier.cli.arch import arch
 from ox_classifier.cli.command import Command
+from ox_classifier.cli.dataset_apply import apply
 from ox_classifier.cli.dataset_check import check
 from ox_classifier.cli.dataset_import import import_
 from ox_classifier.cli.dataset_make import make
@@ -41,7 +42,7 @@ dataset = typer.Typer(
     cls=SentenceGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Draw, import, check and preview images.\n\n"
+    help="Draw, import, check, preview and correct images.\n\n"
     "Example: ox dataset check marks, then ox dataset preview marks, then ox train --data marks",
 )
 app.command(cls=TrainCommand)(train)
@@ -54,6 +55,7 @@ dataset.command(cls=Command)(make)
 dataset.command("import", cls=Command)(import_)
 dataset.command(cls=Command)(check)
 dataset.command(cls=PreviewCommand)(preview)
+dataset.command(cls=Command)(apply)
 app.add_typer(dataset, name="dataset")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ox_classifier.data import table_text
@@ -18,28 +18,60 @@ COLUMNS = "path,label[,split][,group]"
 SUFFIXES = (".csv", ".tsv")
 
 
-def read_table(csv_path: Path | str) -> Listing:
+@dataclass(frozen=True)
+class Table:
+    """A CSV as it was read: its rows, the image of each as written, and where that lies ("": nowhere)."""
+
+    header: list[str]
+    rows: list[table_text.Row]
+    images: list[LabelledImage]
+    places: list[str]
+    encoding: str
+
+
+def read_table(csv_path: Path | str, *, to_learn: bool = True) -> Listing:
     """The listing a CSV describes, as text editors, Excel and ox write it.
 
     It may be in UTF-8, UTF-16 or an older encoding, its cells separated by commas, semicolons, tabs or bars. A
     relative path is meant from the CSV's own folder or, if nothing is there, from the current one. Other columns
-    are passed over.
+    are passed over. `to_learn` as in `folders.find`.
 
     Raises:
         UsageError: If columns, paths, labels or splits are missing, unknown or given twice (it names the line), or
             not one of the files is there.
     """
     csv_path = Path(csv_path)
-    header, images, places, encoding = _likeliest(csv_path)
+    table = _likeliest(csv_path)
+    root, names = _placed(csv_path, table)
+    images = [replace(image, file=name) for name, image in zip(names, table.images, strict=True)]
+    return checked(Listing(root, (), tuple(images), _notes(csv_path, table)), to_learn=to_learn)
+
+
+def read_rows(csv_path: Path) -> tuple[list[str], list[tuple[dict[str, str], str]]]:
+    """Column names, and every row with the name that its file has in the listing.
+
+    Raises:
+        UsageError: As in `read_table`.
+    """
+    table = _likeliest(csv_path)
+    root, names = _placed(csv_path, table)
+    name = Listing(root, (), ()).name
+    return table.header, [(cells, name(Path(file))) for (_, cells), file in zip(table.rows, names, strict=True)]
+
+
+def _placed(csv_path: Path, table: Table) -> tuple[Path, list[str]]:
+    """A folder that all files lie below, and where each of them lies.
+
+    Raises:
+        UsageError: If there is no row, or not one of the files is there.
+    """
+    images, places = table.images, table.places
     if not images:
         raise UsageError(f"no images found in {csv_path}: it has no row below its first line; add one for each image")
     if not any(places):
         raise UsageError(f"none of the {len(images):,} files of {csv_path} is there: {_looked(csv_path, images[0])}")
-    notes = _notes(csv_path, header, images, places, encoding)
     names = [place or _below(csv_path.parent, image) for place, image in zip(places, images, strict=True)]
-    root, names = _rooted(csv_path, names)
-    placed = [replace(image, file=name) for name, image in zip(names, images, strict=True)]
-    return checked(Listing(root, (), tuple(placed), notes))
+    return _rooted(csv_path, names)
 
 
 def with_groups(listing: Listing, regex: str) -> Listing:
@@ -68,8 +100,8 @@ def with_groups(listing: Listing, regex: str) -> Listing:
     return replace(listing, images=tuple(images), notes=(*listing.notes, note))
 
 
-def _likeliest(csv_path: Path) -> tuple[list[str], list[LabelledImage], list[str], str]:
-    """Column names, images as written, where each lies ("": nowhere), and the encoding that finds most of them."""
+def _likeliest(csv_path: Path) -> Table:
+    """The table in the encoding by which most of its files are found."""
     best, most = None, -1
     for text, encoding in table_text.texts(csv_path):
         header, rows = table_text.rows(csv_path, text, NAMES)
@@ -83,20 +115,18 @@ def _likeliest(csv_path: Path) -> tuple[list[str], list[LabelledImage], list[str
         places = [_place(csv_path.parent, image) for image in images]
         there = sum(map(bool, places))
         if there > most:
-            best, most = (header, images, places, encoding), there
+            best, most = Table(header, rows, images, places, encoding), there
         if there == len(images):
             break
     return best
 
 
-def _notes(
-    csv_path: Path, header: Sequence[str], images: Sequence[LabelledImage], places: Sequence[str], encoding: str
-) -> tuple[str, ...]:
+def _notes(csv_path: Path, table: Table) -> tuple[str, ...]:
     """What a reader should know of how the table was understood."""
-    notes = []
-    if not encoding.startswith("utf"):
-        notes.append(f"{csv_path} is no UTF-8: read as {encoding}")
-    ignored = [name for name in header if name and name not in NAMES]
+    notes, images, places = [], table.images, table.places
+    if not table.encoding.startswith("utf"):
+        notes.append(f"{csv_path} is no UTF-8: read as {table.encoding}")
+    ignored = [name for name in table.header if name and name not in NAMES]
     if ignored:
         notes.append(f"passed over the columns {', '.join(ignored)} of {csv_path}")
     elsewhere = sum(

@@ -13,6 +13,7 @@ from ox_classifier.errors import UsageError
 SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = dict.fromkeys(("train", "training"), "train") | dict.fromkeys(("val", "valid", "validation"), "val")
 SPLIT_FOLDERS |= {"test": "test"}
+SET_ASIDE = "set-aside"  # a folder beside classes or splits, of images that are of no class: never listed
 NUMBER = re.compile("0*([0-9]+)")
 LAYOUTS = "DATA/{train,val,test}/<class>/ or DATA/<class>/"
 
@@ -61,16 +62,18 @@ def natural_key(name: str) -> str:
     return NUMBER.sub(lambda digits: f"\0{chr(len(digits[1]))}{digits[1]}", name.casefold()) + f"\0\0{name}"
 
 
-def checked(listing: Listing, other: Counter | None = None) -> Listing:
+def checked(listing: Listing, other: Counter | None = None, *, to_learn: bool = True) -> Listing:
     """Put classes and files in natural order and refuse a listing that nothing can be learned from.
+
+    Without `to_learn` one image is enough, of any class in any split.
 
     Raises:
         UsageError: As in `find`.
     """
     if not listing.images:
         raise UsageError(_nothing_found(listing.root, other or Counter()))
-    labels = {split: {i.label for i in listing.images if i.split in (split, "")} for split in SPLITS}
-    classes = tuple(sorted(labels["train"], key=natural_key))
+    learned = {i.label for i in listing.images if i.split in ("train", "") or not to_learn}
+    classes = tuple(sorted(learned, key=natural_key))
     for split in ("val", "test"):
         strangers = sorted({i.label for i in listing.images if i.split == split} - set(classes), key=natural_key)
         if strangers:
@@ -78,7 +81,7 @@ def checked(listing: Listing, other: Counter | None = None) -> Listing:
                 f"{split} has images of class {', '.join(map(repr, strangers))}, which train lacks "
                 f"(train has {', '.join(map(repr, classes)) or 'none'}): add them to train or remove them from {split}"
             )
-    if len(classes) < 2:
+    if to_learn and len(classes) < 2:
         raise UsageError(
             f"{listing.root} has images of one class only ({classes[0]!r}): expected two or more classes, as {LAYOUTS}"
         )

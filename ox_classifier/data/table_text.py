@@ -42,10 +42,11 @@ def texts(path: Path) -> Iterator[tuple[str, str]]:
     yield content.decode("utf-8", "surrogateescape"), BYTES
 
 
-def rows(path: Path, text: str, known: Collection[str]) -> tuple[list[str], list[Row]]:
+def rows(path: Path, text: str, known: Collection[str], *, strip: bool = True) -> tuple[list[str], list[Row]]:
     """Column names in lower case, and every row that isn't blank.
 
-    The separator is the one by which the first line has most of the `known` columns.
+    The separator is the one by which the first line has most of the `known` columns. Without `strip`, cells keep the
+    spaces at their ends, as a name of a file may have some.
 
     Raises:
         UsageError: If it is no table, a known column stands there twice, or a row has more cells than the first line.
@@ -73,7 +74,9 @@ def rows(path: Path, text: str, known: Collection[str]) -> tuple[list[str], list
                 f"{path}, line {number}: {len(cells)} cells where the first line has {len(header)}: "
                 f"put a name that holds {separator!r} in double quotes"
             )
-    return header, [(number, dict(zip(header, map(str.strip, cells), strict=False))) for number, cells in found]
+    return header, [
+        (number, dict(zip(header, map(str.strip, cells) if strip else cells, strict=False))) for number, cells in found
+    ]
 
 
 def _told(content: bytes) -> str | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ox_classifier.data.images import SUFFIXES, ImageError
-from ox_classifier.data.listing import kinds, natural_key
+from ox_classifier.data.listing import SET_ASIDE, kinds, natural_key
 from ox_classifier.data.regular_file import why
 
 SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
@@ -23,12 +23,15 @@ class Walk:
         self.hidden: list[str] = []
         self.empty: list[str] = []
         self.links: list[str] = []  # to folders
+        self.set_aside: dict[Path, int] = {}  # images in each such folder
         self.other: Counter[str] = Counter()
 
     def folders(self, folder: Path) -> list[Path]:
-        """The visible folders directly inside, in natural order."""
+        """The visible folders directly inside, in natural order, without the one of images set aside."""
         found = sorted((entry.name for entry in self._entries(folder) if _is_folder(entry)), key=natural_key)
-        return [folder / name for name in found if not self._hide(name)]
+        aside = [name for name in found if name.casefold() == SET_ASIDE]
+        self.set_aside |= {folder / name: len(Walk().files(folder / name)) for name in aside}
+        return [folder / name for name in found if name not in aside and not self._hide(name)]
 
     def labelled(self, folder: Path) -> Iterable[tuple[str, str]]:
         """(class name, file) for every image below the class folders of `folder`."""
@@ -66,6 +69,9 @@ class Walk:
         lines = []
         if self.hidden:
             lines.append(f"skipped {len(self.hidden)} hidden or system entries in {root} ({_some(self.hidden)})")
+        if self.set_aside:
+            there = ", ".join(map(str, self.set_aside))
+            lines.append(f"passed over {sum(self.set_aside.values()):,} images set aside in {there}")
         if self.other:
             lines.append(f"skipped {sum(self.other.values())} files that are no images ({kinds(self.other)})")
         if self.links:
