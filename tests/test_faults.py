@@ -67,7 +67,7 @@ def test_an_image_that_goes_while_a_head_trains_is_named(here, monkeypatch):
         if '"training"' in text:
             lost.unlink(missing_ok=True)
 
-    monkeypatch.setattr("ox_classifier.run_files.write_text", unplug)
+    monkeypatch.setattr("ox_classifier.runs.files.write_text", unplug)
     with pytest.raises(Exception, match=r"x/003.png") as caught:
         job.start(recipe, here / "marks", name="head")
     assert "node" not in str(caught.value) and "\n" not in str(caught.value)
@@ -81,7 +81,7 @@ def test_a_run_folder_that_is_deleted_ends_in_a_sentence(here, monkeypatch):
         if '"training"' in text:
             shutil.rmtree(path.parent)
 
-    monkeypatch.setattr("ox_classifier.run_files.write_text", delete)
+    monkeypatch.setattr("ox_classifier.runs.files.write_text", delete)
     ended = ox(f"{CNN} --name gone")
     assert ended.exit_code == 1 and "Traceback" not in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("ox: ")

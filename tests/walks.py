@@ -36,9 +36,6 @@ SENTENCES = {
     "networks": "builds the network; for a frozen base, loads its weights and extracts features",
     "data": "lists, splits and decodes the files",
     "runs": "makes, finds, reads and writes run folders",
-    "run_folder": "is one run, with typed properties",
-    "run_files": "reads and writes its tables",
-    "run_schema": "says what they may hold",
     "devices": "sets TensorFlow up and says which processor it uses",
 }
 LISTING = """

@@ -8,10 +8,11 @@ import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ox_classifier import limits, run_files
+from ox_classifier import limits
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
-from ox_classifier.run_files import NOT_OURS
+from ox_classifier.runs import files
+from ox_classifier.runs.files import NOT_OURS
 
 
 class Run:
@@ -24,7 +25,7 @@ class Run:
 
     def __init__(self, path: Path, config: dict | None = None):
         self.path = Path(path)
-        self.config = config if config is not None else run_files.read_config(self.path / "run.json")
+        self.config = config if config is not None else files.read_config(self.path / "run.json")
 
     @property
     def name(self) -> str:
@@ -226,7 +227,7 @@ class Run:
             self.config["process"] = {"id": os.getpid(), "host": socket.gethostname()}
         else:
             self.config.pop("process", None)
-        run_files.write_config(self.path / "run.json", self.config)
+        files.write_config(self.path / "run.json", self.config)
 
     def folder(self, name: str) -> Path:
         """A folder of the run to write into, made if it isn't there.
@@ -244,7 +245,7 @@ class Run:
         """Write a CSV file (UTF-8, with header) into the run folder, `name` being a file or <folder>/<file>."""
         folder, _, file = name.rpartition("/")
         path = (self.folder(folder) if folder else self.path) / file
-        run_files.write_table(path, header, rows)
+        files.write_table(path, header, rows)
         return path
 
     def read_table(self, name: str) -> list[dict[str, str]]:
@@ -253,7 +254,7 @@ class Run:
         Raises:
             UsageError: If the run has no such file, or it is none that ox writes.
         """
-        return run_files.read_table(self.path / name, self.config.get("classes", ()))
+        return files.read_table(self.path / name, self.config.get("classes", ()))
 
     def _recorded(self, key: str):
         if key not in self.config:

@@ -7,10 +7,11 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ox_classifier import limits, run_schema
+from ox_classifier import limits
 from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing, write_text
-from ox_classifier.run_schema import SCHEMA
+from ox_classifier.runs import schema
+from ox_classifier.runs.schema import SCHEMA
 from ox_classifier.tables import csv_line
 
 NOT_OURS = "the run is damaged or not made by ox"
@@ -32,7 +33,7 @@ def read_config(path: Path) -> dict:
     found = config.get("schema") if isinstance(config, dict) else SCHEMA
     if found != SCHEMA or isinstance(found, bool):
         raise UsageError(f"{path.parent} is of schema {found!r:.40}, this ox reads {SCHEMA}: use the ox that made it")
-    wrong = run_schema.RUN_JSON(config)
+    wrong = schema.RUN_JSON(config)
     if wrong:
         raise UsageError(f"{path}{': ' + wrong[1:] if wrong.startswith('.') else wrong}; {NOT_OURS}")
     return config
@@ -70,12 +71,12 @@ def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> 
 
 def _checked(path: Path, reader: csv.DictReader, classes: frozenset[str]) -> Iterator[dict[str, str]]:
     names = list(reader.fieldnames or ())
-    lacking = [name for name in run_schema.NEEDED.get(path.name, ()) if name not in names]
+    lacking = [name for name in schema.NEEDED.get(path.name, ()) if name not in names]
     if lacking or len(set(names)) < len(names):
         problem = f"lacks the column {', '.join(lacking)}" if lacking else "has two columns of one name"
         raise UsageError(f"{path} {problem}; {NOT_OURS}")
     for count, row in enumerate(reader, start=1):
-        wrong = run_schema.wrong_row(path.name, row, classes)
+        wrong = schema.wrong_row(path.name, row, classes)
         if count > limits.MOST_ROWS:
             wrong = f"there are more than {limits.MOST_ROWS:,} rows"
         if wrong:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
-from ox_classifier.run_folder import Run
-from ox_classifier.run_schema import SCHEMA
+from ox_classifier.runs.folder import Run
+from ox_classifier.runs.schema import SCHEMA
 
 ROOT = Path("runs")
 MOST_NAME = 100  # bytes; names of files and folds are made of it
