@@ -36,6 +36,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "ImageDataGenerator":  # TensorFlow would print a page of log lines
+        from ox_classifier.devices import quiet_tensorflow
+
+        quiet_tensorflow()
     found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return found
 

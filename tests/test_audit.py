@@ -287,5 +287,5 @@ def test_folds_are_told_with_mean_spread_and_interval():
     lines = cross_validation_table([("lenet-1", 18, 20), ("lenet-2", 20, 20)]).splitlines()
     assert lines[1].split() == ["lenet-1", "0.9000", "18", "20"]
     assert lines[3].split() == ["mean", "0.9500", "38", "40"]
-    assert lines[4].startswith("spread between folds 0.0707 (lowest 0.9000")  # 0.1 / sqrt(2)
+    assert lines[4].startswith("standard deviation between folds 0.0707 (lowest 0.9000")  # 0.1 / sqrt(2)
     assert lines[5] == "all folds together: 0.9500, 95 % interval 0.835 to 0.986"

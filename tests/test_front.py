@@ -86,7 +86,7 @@ def test_the_readme_runs_from_top_to_bottom(place, capsys):
     assert re.fullmatch(r"cnn-1 [123] \{'correct': [0-4], 'images': 4\}", told[0])
     assert told[1].startswith("runs/cnn-1/report ") and (place / "runs" / "cnn-1" / "report" / "metrics.json").is_file()
     assert told[2][0] in "ox" and told[3].startswith("photo.jpg ") and "no such file" in told[4]
-    assert next(known["batches"])[0].shape == (16, 150, 150, 3)
+    assert next(known["batches"])[0].shape == (20, 150, 150, 3)
 
 
 def test_a_run_is_loaded_by_name_path_or_as_the_latest(place):

@@ -243,3 +243,19 @@ def test_files_that_cannot_be_opened_are_set_aside(here):
     assert [error.path.name for error in found.audit.bad] == ["typo.png"]
     result = ox("dataset check marks.csv")
     assert result.exit_code == 0 and "typo.png: no such file" in result.stdout
+
+
+@pytest.mark.tensorflow
+def test_folds_that_can_not_be_drawn_leave_no_run(here):
+    draw_folder(here / "marks", {"": 3})
+    ended = ox(f"train --data marks --folds 5 {TINY}")
+    assert ended.exit_code == 2 and "use --folds 3" in ended.stderr
+    assert not list((here / "runs").glob("*")) and "nothing is left to resume" in ox("train --resume latest").stderr
+
+
+def test_words_without_an_option_are_told_what_they_may_mean(here):
+    draw_folder(here / "marks", {"": 3})
+    assert "did you mean --arch lenet?" in ox("train lenet").stderr
+    assert "did you mean --data marks?" in ox("train marks").stderr
+    assert "--no-augment is the opposite" in ox("train --augment no").stderr
+    assert "the bundled images are in the clone of ox" in ox("train").stderr

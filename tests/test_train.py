@@ -80,7 +80,7 @@ def test_history_has_a_row_an_epoch_and_the_best_is_recorded(tiny_run):
 
 def test_first_and_last_lines_say_what_a_reader_needs(tiny_run):
     lines = tiny_run.log.splitlines()
-    assert re.match(r"ox [\d.]+: training lenet on marks$", lines[0])
+    assert re.match(r"ox [\d.]+: training lenet on marks \(TensorFlow takes some seconds to start\)$", lines[0])
     assert re.match(r"device: (CPU|GPU) \(.+\)$", lines[1])
     for words in ("train 48 images: o 24, x 24", "test  24 images", "pixels: 32x32 rgb", "epoch 3/3  loss"):
         assert words in tiny_run.log

@@ -18,7 +18,10 @@ def refuse_missing_data(data: Path | str, what: str) -> None:
         UsageError: Naming the option or argument `what`.
     """
     if not Path(data).exists():
-        raise UsageError(f"{what} {data} does not exist: give the folder of the images, or a CSV that lists them")
+        hint = "give the folder of the images, or a CSV that lists them"
+        if str(data) == "dataset":
+            hint = f"the bundled images are in the clone of ox; for your own, {hint}"
+        raise UsageError(f"{what} {data} does not exist: {hint}")
 
 
 def refuse_source(source: str, what: str) -> None:

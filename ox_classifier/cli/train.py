@@ -117,7 +117,7 @@ def train(
     asked = {key: value for key, value in locals().items() if value is not None}
     with user_errors():
         if folder is not None:
-            raise UsageError(f"ox train takes no folder by itself: did you mean --data {shlex.quote(folder)}?")
+            raise UsageError(f"ox train takes no word by itself, but {shlex.quote(folder)} was given{_meant(folder)}")
         if resume is not None or repeat is not None:
             _once_more(asked)
             return
@@ -129,6 +129,17 @@ def train(
         from ox_classifier.training import job
 
         _told(job.start(recipe, Path(data), name=name, device=device, strict=strict))
+
+
+def _meant(word: str) -> str:
+    """What a word without an option was probably meant as."""
+    if word in ARCHITECTURES:
+        return f": did you mean --arch {word}?"
+    if word.lower() in ("yes", "no", "true", "false", "on", "off", "1", "0"):
+        return ": options such as --augment take no value; --no-augment is the opposite"
+    if Path(word).exists():
+        return f": did you mean --data {shlex.quote(word)}?"
+    return ": give it with its option, such as --data FOLDER"
 
 
 def _once_more(asked: dict) -> None:

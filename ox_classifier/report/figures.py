@@ -91,7 +91,8 @@ def curves(
         held_out = history[f"val_{name}"]
         if not np.isnan(held_out).all():
             axes.plot(epochs, held_out, color=ORANGE, label="validation", **look)
-        _mark_best(axes, epochs, history[name] if np.isnan(held_out).all() else held_out, best_epoch)
+        kept, kind = (history[name], "last") if np.isnan(held_out).all() else (held_out, "best")
+        _mark_best(axes, epochs, kept, best_epoch, kind)
         _mark_learning_rates(axes, epochs, history["learning_rate"], fine_tuned_from)
         axes.set_xlabel("epoch")
         axes.set_title(name, color=INK)
@@ -119,11 +120,11 @@ def heading(letters: Lettering, title: str, inches: float, size: float) -> list[
     return lines
 
 
-def _mark_best(axes: Axes, epochs: np.ndarray, values: np.ndarray, best_epoch: int) -> None:
+def _mark_best(axes: Axes, epochs: np.ndarray, values: np.ndarray, best_epoch: int, kind: str) -> None:
     value = values[int(np.flatnonzero(epochs == best_epoch)[0])]
     axes.axvline(best_epoch, color=RED, linewidth=1, alpha=0.5)
     ring = {"markersize": 10, "markerfacecolor": "none", "markeredgewidth": 1.8, "linestyle": "none"}
-    axes.plot([best_epoch], [value], "o", color=RED, label=f"best epoch {best_epoch}: {value:.4f}", **ring)
+    axes.plot([best_epoch], [value], "o", color=RED, label=f"{kind} epoch {best_epoch}: {value:.4f}", **ring)
 
 
 def _mark_learning_rates(axes: Axes, epochs: np.ndarray, rates: np.ndarray, fine_tuned_from: int | None) -> None:

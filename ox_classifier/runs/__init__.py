@@ -14,6 +14,7 @@ from ox_classifier.runs.folder import Run
 from ox_classifier.runs.schema import SCHEMA
 
 ROOT = Path("runs")
+LATEST = "latest"
 MOST_NAME = 100  # bytes; names of files and folds are made of it
 
 
@@ -60,14 +61,14 @@ def next_name(stem: str, root: Path = ROOT) -> str:
 
 
 def find(run: str | Path | None = None, root: Path = ROOT) -> Run:
-    """The run of that name or path; without one, the one whose training ended last.
+    """The run of that name or path; without one, or for "latest", the one whose training ended last.
 
     Broken runs are passed over with a line on stderr, unless asked for.
 
     Raises:
         UsageError: If there is none; the sentence lists those there are.
     """
-    if run is None:
+    if run is None or (str(run) == LATEST and not (root / LATEST).exists()):
         found = next((run for run in _latest_first(root, "model.onnx") if run.usable), None)
         if found is None:
             raise UsageError(f"no trained run in {root.absolute()}: train one first with ox train --arch lenet")

@@ -32,6 +32,7 @@ def run(recipe: Recipe, prepared: Prepared, device: Device, *, source: Path, nam
     Raises:
         UsageError: If there are fewer images than folds, or a name is taken.
     """
+    prepared.folds(recipe.folds, recipe.rule)  # refused before a folder is made for it
     everything = _everything(recipe, prepared)
     base = name or runs.next_name(recipe.arch)
     task = task_of(recipe, everything)

@@ -22,6 +22,7 @@ def cross_validation_table(results: Sequence[tuple[str, int, int]]) -> str:
     low, high = wilson(right, images)
     lines.append(f"{'mean':<{wide}}  {fmean(shares):8.4f}  {right:6,}  {images:6,}")
     if len(shares) > 1:
-        lines.append(f"spread between folds {stdev(shares):.4f} (lowest {min(shares):.4f}, highest {max(shares):.4f})")
+        between = f"(lowest {min(shares):.4f}, highest {max(shares):.4f})"
+        lines.append(f"standard deviation between folds {stdev(shares):.4f} {between}")
     lines.append(f"all folds together: {right / images:.4f}, 95 % interval {low:.3f} to {high:.3f}")
     return "\n".join(lines)

@@ -29,7 +29,7 @@ def start(recipe: Recipe, data: Path, *, name: str | None = None, device: str = 
     devices.refuse_missing(device)
     refuse_too_large(recipe)
     earlier = runs.find(recipe.split_from).splits() if recipe.split_from is not None else None
-    say(f"ox {__version__}: training {recipe.arch} on {data}")
+    say(f"ox {__version__}: training {recipe.arch} on {data} (TensorFlow takes some seconds to start)")
     prepared = preparation.prepare(
         data,
         val_fraction=recipe.val_fraction,

@@ -43,10 +43,10 @@ class Prepared:
         return self._arranged(self.images, rule, on_demand)
 
     def folds(self, k: int, rule: PixelRule, *, on_demand: bool = False) -> Iterator[ImageDataset]:
-        """The dataset of each fold of a cross-validation."""
+        """The dataset of each fold of a cross-validation; what can't be divided so is refused now."""
         duplicates, root = self.audit.duplicates, self.listing.root
-        for images in splits.folds(self.images, k, self.seed, duplicates=duplicates, root=root):
-            yield self._arranged(images, rule, on_demand)
+        drawn = splits.folds(self.images, k, self.seed, duplicates=duplicates, root=root)
+        return (self._arranged(images, rule, on_demand) for images in drawn)
 
     def everything(self, rule: PixelRule, *, on_demand: bool = False) -> ImageDataset:
         """All that is not for the test to train on, nothing to validate with: for the run after a cross-validation."""

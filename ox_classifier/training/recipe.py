@@ -85,7 +85,7 @@ class Recipe:
     def of(cls, arch: str, asked: Mapping[str, object] | None = None) -> Recipe:
         """The recommended recipe of a network, with the values in `asked` (by field) that are not None over it."""
         if arch not in ARCHITECTURES:
-            raise UsageError(f"--arch {arch!r} is unknown: give one of {', '.join(ARCHITECTURES)}")
+            raise UsageError(f"arch {arch!r} is unknown: give one of {', '.join(ARCHITECTURES)}")
         given = {name: value for name, value in (asked or {}).items() if value is not None}
         values = ARCHITECTURES[arch].settings | given
         if "ema_epochs" in values and "ema_epochs" not in given:  # or the first step would count for too much

@@ -28,7 +28,7 @@ def resume(run: Run, *, device: str = "auto") -> Run:
     if run.fold_of:
         raise UsageError(f"run {run.name} is one fold of {run.fold_of}: give ox train --resume {run.fold_of}")
     recipe = Recipe.from_config(run.settings)
-    say(f"ox {__version__}: going on with {run.name}")
+    say(f"ox {__version__}: going on with {run.name} (TensorFlow takes some seconds to start)")
     prepared = prepared_again(run, recipe)
     chosen = job.ready(recipe, prepared, device)
     for difference in differences(run, chosen):
@@ -52,7 +52,7 @@ def repeat(run: Run, *, name: str | None = None, device: str = "auto") -> tuple[
     if run.state != "finished":
         raise UsageError(f"run {run.name} is not finished: go on with it by ox train --resume {run.name}")
     recipe = Recipe.from_config(run.settings)
-    say(f"ox {__version__}: doing {run.name} once more")
+    say(f"ox {__version__}: training {run.name} once more (TensorFlow takes some seconds to start)")
     prepared = prepared_again(run, recipe)
     chosen = job.ready(recipe, prepared, device)
     if recipe.folds is not None:

@@ -21,6 +21,7 @@ from ox_classifier.devices import Device
 from ox_classifier.errors import OxError, UsageError
 from ox_classifier.files import remove_parts, replacing
 from ox_classifier.intervals import accuracy_text
+from ox_classifier.names import quoted
 from ox_classifier.networks import onnx_export
 from ox_classifier.training import state
 from ox_classifier.training.history import COLUMNS, History
@@ -68,6 +69,7 @@ def train(
         history = task.fit(run.path, lambda rows: write_history(run, rows))
     except KeyboardInterrupt:
         run.update(state="interrupted")
+        say(f"stopped before the first epoch was done; begin it again with: ox train --resume {quoted(run.name)}")
         raise
     finish(run, task, dataset, history, seconds=time.monotonic() - start)
     return run
@@ -186,7 +188,8 @@ def finish(run: runs.Run, task: Task, dataset: ImageDataset, history: History, *
         _forget_state(run)
     if history.stopped:
         say(f"stopped early: {history.stopped}")
-    say(f"best epoch {history.best_row['epoch']} of {len(history.rows)}, {seconds:.0f} s")
+    kind = "best" if len(dataset.labels("val")) else "last"  # with nothing held out, no epoch is known to be better
+    say(f"{kind} epoch {history.best_row['epoch']} of {len(history.rows)}, {seconds:.0f} s")
     for split, result in results.items():
         say(f"{split} accuracy {accuracy_text(result['correct'], result['images'])}")
 
