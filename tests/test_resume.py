@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -161,3 +163,77 @@ def test_a_signal_in_the_middle_of_an_epoch(here, number, code):
     assert ox("train --resume latest").exit_code == 0
     alone = job.start(Recipe.from_config(runs.find("run").settings), here / "marks", name="alone")
     assert what_came_out(alone) == what_came_out(runs.find("run"))
+
+
+def stopped(here, monkeypatch, **asked):
+    """A run that was killed at the end of its second epoch."""
+    KillAt(monkeypatch, {2: "after"})
+    with pytest.raises(Killed):
+        job.start(Recipe.of("lenet", LENET | {"epochs": 3} | asked), here / "marks", name="stopped")
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    return here / "runs" / "stopped"
+
+
+def test_no_other_file_is_taken_for_the_best_epoch_or_the_state(here, monkeypatch):
+    run = stopped(here, monkeypatch)
+    other = job.start(Recipe.of("lenet", LENET | {"epochs": 1, "seed": 9}), here / "marks", name="other")
+    best, kept = (run / "model.keras").read_bytes(), (run / f"training{state.SUFFIX}").read_bytes()
+    with np.load(run / f"training{state.SUFFIX}") as arrays:
+        values = dict(arrays)
+    about = json.loads(values["about"].tobytes())
+
+    def with_about(**changed):
+        text = json.dumps(about | changed).encode()
+        np.savez(run / f"training{state.SUFFIX}", **values | {"about": np.frombuffer(text, np.uint8)})
+
+    def refused(sentence):
+        ended = ox("train --resume stopped")
+        assert ended.exit_code == 2 and sentence in ended.stderr, ended.stderr
+        assert ended.stderr.splitlines()[-1].startswith("ox: ")
+        (run / f"training{state.SUFFIX}").unlink(missing_ok=True)
+        (run / f"training{state.SUFFIX}").write_bytes(kept)
+        (run / "model.keras").write_bytes(best)
+
+    with_about(finished=True)
+    (run / "model.keras").write_bytes(other.keras_file.read_bytes())
+    refused("is not the network that this run kept of its best epoch")
+    for wrong in ({"identity": "0" * 32}, {"format": 1}):
+        with_about(**wrong)
+        refused("is the state of another training")
+    for wrong in (
+        {"history": about["history"] | {"best": 99}},
+        {"history": about["history"] | {"rows": ["text"]}},
+        {"counters": {"Unknown": {}}},
+        {"counters": about["counters"] | {"EarlyStopping": {"best": "a"}}},
+        {"history": 5},
+    ):
+        with_about(**wrong)
+        refused("is damaged")
+    np.savez_compressed(run / f"training{state.SUFFIX}", **values)
+    refused("its parts are packed")
+    (run / f"training{state.SUFFIX}").write_bytes(b"")
+    refused("is damaged")
+    (run / f"training{state.SUFFIX}").unlink()
+    os.mkfifo(run / f"training{state.SUFFIX}")
+    refused("is no plain file")
+    assert ox("train --resume stopped").exit_code == 0
+
+
+def test_a_run_that_is_being_trained_is_left_alone(here, monkeypatch):
+    stopped(here, monkeypatch)
+    code = "import sys, time\nfrom pathlib import Path\nfrom ox_classifier.runs.hold import held\n"
+    code += "with held(Path('runs/stopped')):\n    print('held', flush=True)\n    time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=here, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        ended = ox("train --resume stopped")
+        assert ended.exit_code == 2 and "is being trained by another process" in ended.stderr
+        assert "nothing is left to resume" in ox("train --resume latest").stderr
+        process.kill()
+    assert ox("train --resume latest").exit_code == 0
+
+
+def test_settings_that_equal_a_default_are_still_given(here, monkeypatch):
+    stopped(here, monkeypatch, seed=5)
+    ended = ox("train --resume stopped --seed 0 --arch lenet")
+    assert ended.exit_code == 2 and "but --arch, --seed was given, too" in ended.stderr

@@ -145,12 +145,12 @@ def test_the_state_is_read_or_for_earlier_versions_derived(tmp_path, values, sta
 
 def test_the_latest_run_is_one_that_was_measured(capsys):
     old, half, broken = (finished(runs.create("lenet"), when) for when in (1000, 2000, 3000))
-    half.update(state="training")
+    half.update(state="training", data={"root": "marks"})
     (broken.path / "run.json").write_text("[]")
     assert runs.find().name == old.name
     told = capsys.readouterr().err
     assert told.count("\n") == 1 and told.startswith("passed over: runs/lenet-3/run.json is a list")
-    old.update(state="interrupted")
+    old.update(state="interrupted", data={"root": "marks"})
     assert runs.find().name == old.name
     assert runs.unfinished().name in (old.name, half.name)
 

@@ -31,6 +31,7 @@ def head(tmp_path, monkeypatch):
     monkeypatch.setitem(ARCHITECTURES, "tiny", Architecture("a stand-in", 8, own, True, 2))
     dataset = SimpleNamespace(
         classes=("o", "x"),
+        fingerprint=lambda: "these",
         images=lambda split: Pictures(IMAGES),
         labels=lambda split: LABELS if split != "test" else LABELS[:0],
     )

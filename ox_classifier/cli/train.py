@@ -37,6 +37,7 @@ def _option(panel: str, *names: str, told: str):
 
 
 def train(
+    ctx: typer.Context,
     folder: Annotated[str | None, typer.Argument(hidden=True)] = None,
     data: Annotated[
         str, _option(DATA, "--data", told="Folder as DATA/{train,val,test}/<class>/ or DATA/<class>/, or a CSV.")
@@ -114,12 +115,12 @@ def train(
 
     The defaults below are those of the network that --arch names: ox train --arch vgg16 --help shows those of vgg16.
     """
-    asked = {key: value for key, value in locals().items() if value is not None}
+    asked = {key: value for key, value in locals().items() if value is not None and key != "ctx"}
     with user_errors():
         if folder is not None:
             raise UsageError(f"ox train takes no word by itself, but {shlex.quote(folder)} was given{_meant(folder)}")
         if resume is not None or repeat is not None:
-            _once_more(asked)
+            _once_more(asked, {key for key in asked if ctx.get_parameter_source(key).name == "COMMANDLINE"})
             return
         options = {key: asked.get(key) for key in varied.NAMES}
         own = {key: asked[key] for key in asked if key in Recipe.__dataclass_fields__ and key != "arch"}
@@ -142,16 +143,13 @@ def _meant(word: str) -> str:
     return ": give it with its option, such as --data FOLDER"
 
 
-def _once_more(asked: dict) -> None:
+def _once_more(asked: dict, given: set[str]) -> None:
     """`--resume RUN` or `--repeat RUN`; every other setting is the run's own."""
-    only = {"resume", "repeat", "device", "name"} if "repeat" in asked else {"resume", "device"}
-    usual = {"data": "dataset", "balance": "auto", "arch": "lenet", "seed": 0, "val_fraction": 0.2, "device": "auto"}
-    usual |= {"test_fraction": 0.0, "strict": False, "mixed_precision": False}
-    other = [key for key, value in asked.items() if key not in only and value != usual.get(key)]
-    if other or {"resume", "repeat"} <= asked.keys():
-        given = ", ".join("--" + key.replace("_", "-") for key in other or ("resume", "repeat"))
-        kind = "repeat" if "repeat" in asked else "resume"
-        raise UsageError(f"--{kind} takes every setting from the run, but {given} was given, too: leave it out")
+    kind = "repeat" if "repeat" in asked else "resume"
+    other = sorted(given - ({"repeat", "device", "name"} if kind == "repeat" else {"resume", "device"}))
+    if other:
+        options = ", ".join("--" + key.replace("_", "-") for key in other)
+        raise UsageError(f"--{kind} takes every setting from the run, but {options} was given, too: leave it out")
     from ox_classifier import runs
     from ox_classifier.training import resumption
 
@@ -168,13 +166,15 @@ def _once_more(asked: dict) -> None:
 
 def _told(run) -> None:
     """Say where the run is and what comes next; a run that was stopped ends the program here."""
+    from ox_classifier import runs
+
     if run.state == "interrupted":
-        say(f"stopped; go on with: ox train --resume {shlex.quote(run.name)}")
+        say(f"stopped; go on with: ox train --resume {runs.reference(run)}")
         typer.echo(run.path)
         raise typer.Exit(signals.exit_code())
     if run.folds:
         from ox_classifier.training.fold_table import cross_validation_table
 
         typer.echo(cross_validation_table(run.folds))
-    say(f"next: ox report {shlex.quote(run.name)}")
+    say(f"next: ox report {runs.reference(run)}")
     typer.echo(run.path)

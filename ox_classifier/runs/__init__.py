@@ -10,7 +10,9 @@ from pathlib import Path
 
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
+from ox_classifier.names import quoted
 from ox_classifier.runs.folder import Run
+from ox_classifier.runs.hold import is_held
 from ox_classifier.runs.schema import SCHEMA
 
 ROOT = Path("runs")
@@ -91,11 +93,16 @@ def unfinished(root: Path = ROOT) -> Run:
     Raises:
         UsageError: If there is none.
     """
-    stopped = (run for run in _latest_first(root, "run.json") if run.state != "finished" and not run.fold_of)
-    found = next(stopped, None)
+    stopped = (run for run in _latest_first(root, "run.json") if run.recorded and run.state != "finished")
+    found = next((run for run in stopped if not run.fold_of and not is_held(run.path)), None)
     if found is None:
         raise UsageError(f"no run in {root.absolute()} was stopped before its end: nothing is left to resume")
     return found
+
+
+def reference(run: Run, root: Path = ROOT) -> str:
+    """How a command names the run: by its name where it lies in `root`, else by its path; quoted for a shell."""
+    return quoted(run.name if run.path.absolute().parent == root.absolute() else str(run.path))
 
 
 def _folders(root: Path, holding: str) -> list[Path]:

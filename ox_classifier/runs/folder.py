@@ -54,6 +54,11 @@ class Run:
         return self.state == "interrupted"
 
     @property
+    def recorded(self) -> bool:
+        """Whether it got as far as to say what it is trained on; before that, nothing of it can go on."""
+        return "data" in self.config
+
+    @property
     def usable(self) -> bool:
         """Whether it has a network that was measured: training ended, or was stopped after an epoch."""
         return self.state in ("finished", "interrupted") and self.onnx_file.is_file()

@@ -15,13 +15,6 @@ from ox_classifier.files import replacing
 from ox_classifier.training import state
 from ox_classifier.training.history import COLUMNS, History, line, score
 
-# what Keras' own callbacks remember between epochs, and forget when `fit` begins
-COUNTERS = {
-    "ReduceLROnPlateau": ("best", "wait", "cooldown_counter"),
-    "EarlyStopping": ("best", "wait", "best_epoch", "stopped_epoch"),
-    "SwapEMAWeights": ("_ema_weights_in_model",),
-}
-
 
 class Score(keras.callbacks.Callback):
     """Adds `score` to the epoch's logs, for the callbacks after it to watch."""
@@ -40,12 +33,14 @@ class BestCheckpoint(keras.callbacks.Callback):
     def __init__(self, path: Path, best: float = -math.inf):
         super().__init__()
         self.path, self.best = path, best
+        self.digest = ""  # of the file as written here; "" while it is an earlier process's
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if logs["score"] > self.best:
             self.best = logs["score"]
             with replacing(self.path) as beside:
                 self.model.save(beside)
+            self.digest = state.digest(self.path)
 
 
 class StopWhenAsked(keras.callbacks.Callback):
@@ -101,21 +96,39 @@ class KeepState(keras.callbacks.Callback):
     Must be the last of the callbacks, so that the others are done with the epoch when its state is written.
     """
 
-    def __init__(self, path: Path, history: History, others: list[keras.callbacks.Callback], counters: dict):
+    def __init__(
+        self,
+        path: Path,
+        history: History,
+        others: list[keras.callbacks.Callback],
+        *,
+        best: BestCheckpoint,
+        kept: state.State | None,
+        identity: str,
+    ):
         super().__init__()
-        self.path, self.history, self.counters = path, history, counters
-        self.others = {type(other).__name__: other for other in others if type(other).__name__ in COUNTERS}
+        self.path, self.history, self.best, self.kept, self.identity = path, history, best, kept, identity
+        self.others = {type(other).__name__: other for other in others if type(other).__name__ in state.COUNTERS}
 
     def on_train_begin(self, logs: dict | None = None) -> None:
-        for name, values in self.counters.items():
+        for name, values in (self.kept.counters if self.kept else {}).items():
             for attribute, value in values.items():
                 setattr(self.others[name], attribute, value)
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         counters = {
-            name: {attribute: getattr(other, attribute) for attribute in COUNTERS[name]}
+            name: {attribute: getattr(other, attribute) for attribute in state.COUNTERS[name]}
             for name, other in self.others.items()
         }
         finished = self.model.stop_training or epoch + 1 == self.params["epochs"]
-        state.write(self.path, self.model, self.history, counters, finished=finished)
+        checkpoint = self.best.digest or (self.kept.checkpoint if self.kept else "")
+        state.write(
+            self.path,
+            self.model,
+            self.history,
+            counters,
+            finished=finished,
+            checkpoint=checkpoint,
+            identity=self.identity,
+        )
         signals.check()

@@ -13,6 +13,7 @@ from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.devices import Device
 from ox_classifier.errors import UsageError
 from ox_classifier.runs import Run
+from ox_classifier.runs.hold import held
 from ox_classifier.tables import class_columns
 from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
@@ -34,36 +35,57 @@ def run(recipe: Recipe, prepared: Prepared, device: Device, *, source: Path, nam
     """
     prepared.folds(recipe.folds, recipe.rule)  # refused before a folder is made for it
     everything = _everything(recipe, prepared)
-    base = name or runs.next_name(recipe.arch)
     task = task_of(recipe, everything)
-    last = record(recipe, everything, device, task, source=source, name=base + SUFFIX)
+    while True:
+        base = name or runs.next_name(recipe.arch)
+        try:
+            last = record(recipe, everything, device, task, source=source, name=base + SUFFIX)
+            break
+        except UsageError:
+            if name is not None or not (runs.ROOT / (base + SUFFIX)).exists():
+                raise  # else another training took the name this moment
     last.update(state="training")
     return go_on(recipe, prepared, device, last)
 
 
 def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
     """Train what is not trained yet of a cross-validation whose last run is `last`."""
+    with held(last.path):
+        try:
+            rates = _learn_folds(recipe, prepared, device, last)
+        except KeyboardInterrupt:
+            last.update(state="interrupted")
+            say(f"stopped; go on with: ox train --resume {runs.reference(last)}")
+            raise
+        if rates is None:
+            last.update(state="interrupted")
+            return last
+        say(f"{last.name} learns from everything, for {len(rates)} epochs: the median of the folds' best ones")
+        return train(recipe, _everything(recipe, prepared), device, source=last.data_source, resumed=last, rates=rates)
+
+
+def _learn_folds(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> tuple[float, ...] | None:
+    """Train the folds, write what they answer; gives the learning rates of the last run, None if one was stopped."""
     base = last.name.removesuffix(SUFFIX)
     done, held_out = [], []
     datasets = prepared.folds(recipe.folds, recipe.rule, on_demand=recipe.frozen)
     for number, dataset in enumerate(datasets, start=1):
         fold = _fold(recipe, dataset, device, last, f"{base}-fold{number}")
         if fold.state == "interrupted":
-            last.update(state="interrupted")
-            return last
+            return None
         done.append(fold)
         held_out += _answers(fold, dataset, number)
     last.write_table(HELD_OUT, ("path", "label", "fold", *class_columns(last.classes)), sorted(held_out))
     results = [(fold.name, fold.results["val"]["correct"], fold.results["val"]["images"]) for fold in done]
     last.update(cross_validation=[list(result) for result in results])
-    rates = _rates(done)
-    say(f"{last.name} learns from everything, for {len(rates)} epochs: the median of the folds' best ones")
-    return train(recipe, _everything(recipe, prepared), device, source=last.data_source, resumed=last, rates=rates)
+    return _rates(done)
 
 
 def _fold(recipe: Recipe, dataset: ImageDataset, device: Device, last: Run, name: str) -> Run:
     path = last.path.parent / name
-    there = runs.find(path) if path.exists() else None
+    there = runs.find(path) if (path / "run.json").exists() else None
+    if there and there.abandoned and not there.recorded:
+        there = None  # killed before it said what it is trained on: it is begun again
     if there and there.fold_of != last.name:
         raise UsageError(f"run {path} exists and is not overwritten: give another --name")
     if there and there.state == "finished":

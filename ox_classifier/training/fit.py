@@ -49,6 +49,7 @@ def fit(
     *,
     checkpoint: Path,
     state_file: Path,
+    identity: str = "",
     each_epoch: Callable[[list[dict]], None] = lambda rows: None,
     history: History | None = None,
     first_epoch: int = 0,
@@ -57,7 +58,8 @@ def fit(
 
     Batches are (pixels, class index); the loss follows from the network's last layer. `each_epoch` gets all rows.
     Given a `history`, its epochs count as done: its rows stay, and its best one stays unless beaten.
-    `first_epoch` is the number of the first epoch's batches. Where `state_file` exists, training goes on from there.
+    `first_epoch` is the number of the first epoch's batches. Where `state_file` exists, training goes on from there;
+    `identity` tells this training from every other, so that no other's state is taken.
 
     Raises:
         OxError: If the loss is no longer a number.
@@ -69,22 +71,21 @@ def fit(
     history = history or History()
     done_before = len(history.rows)
     known_best = score(history.best_row, schedule.monitor) if history.rows else -math.inf
-    kept = state.read(state_file)
+    kept = state.read(state_file, identity)
     if kept:
         state.restore(model, kept)
         history = kept.history
-        if history.best >= done_before and not checkpoint.exists():
-            raise UsageError(f"{checkpoint}, the best epoch's network, is gone, so the run can't go on: train again")
         known_best = max(known_best, score(history.best_row, schedule.monitor))
     trained = len(history.rows) - done_before
+    best = callbacks.BestCheckpoint(checkpoint, known_best)
     if not (kept and kept.finished):
         keras_callbacks = _keras_callbacks(schedule, averaged=average_over > 1)
         every = [
             *keras_callbacks,
-            callbacks.BestCheckpoint(checkpoint, known_best),
+            best,
             callbacks.StopWhenAsked(),
             callbacks.KeepHistory(history, schedule.epochs + done_before, each_epoch, schedule.monitor),
-            callbacks.KeepState(state_file, history, keras_callbacks, kept.counters if kept else {}),
+            callbacks.KeepState(state_file, history, keras_callbacks, best=best, kept=kept, identity=identity),
         ]
         failures: list[Exception] = []
         try:
@@ -114,8 +115,8 @@ def fit(
         history.stopped = f"{schedule.monitor} has not improved for {schedule.patience} epochs"
     if schedule.rates and not history.interrupted:
         history.best = len(history.rows) - 1
-    elif checkpoint.exists():
-        model.load_weights(checkpoint)
+    elif history.best >= done_before:
+        _load_best(model, checkpoint, best.digest or (kept.checkpoint if kept else ""))
     return history
 
 
@@ -149,6 +150,16 @@ def _keras_callbacks(schedule: Schedule, *, averaged: bool) -> list[keras.callba
         keras.callbacks.EarlyStopping(monitor="score", mode="max", patience=schedule.patience),
         keras.callbacks.TerminateOnNaN(),
     ]
+
+
+def _load_best(model: keras.Model, checkpoint: Path, digest: str) -> None:
+    """Put the best epoch's weights back, once the file is known to be the one that this training wrote."""
+    if not digest or state.digest(checkpoint) != digest:
+        raise UsageError(
+            f"{checkpoint} is not the network that this run kept of its best epoch, so the run can't go on: put that "
+            "file back, or train again"
+        )
+    model.load_weights(checkpoint)
 
 
 def _refuse_no_number(history: History, schedule: Schedule) -> None:

@@ -115,11 +115,24 @@ class Recipe:
 
     @classmethod
     def from_config(cls, config: Mapping) -> Recipe:
-        """The recipe that `as_config` wrote."""
+        """The recipe that `as_config` wrote.
+
+        Raises:
+            UsageError: If it is none, as in a run that isn't ox' own.
+        """
         given = {field.name: config.get(NAMES_IN_RUN.get(field.name, field.name)) for field in fields(cls)}
-        pixels = config.get("pixels", {})
-        given |= {"image_size": pixels.get("width"), "color": pixels.get("color")} | config.get("splitting", {})
+        pixels, splitting = config.get("pixels", {}), config.get("splitting", {})
+        given |= {"image_size": pixels.get("width"), "color": pixels.get("color")}
+        given |= {name: splitting.get(name) for name in SPLITTING}
         given["mixed_precision"] = config.get("precision") == "mixed_float16"
+        if given["arch"] not in ARCHITECTURES:
+            raise UsageError(f"arch {given['arch']!r} is unknown: give one of {', '.join(ARCHITECTURES)}")
+        for name in ("group", "split_from", "weights"):
+            if not isinstance(given[name], str | None):
+                raise UsageError(f"run.json has {given[name]!r} as {name}: expected text; train a new run")
+        for name in ("epochs", "batch_size", "image_size", "patience", "views", "fine_tune", "folds"):
+            if not isinstance(given[name], int | None) or isinstance(given[name], bool):
+                raise UsageError(f"run.json has {given[name]!r} as {name}: expected a whole number; train a new run")
         augmentation = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in (given.get("augmentation") or {}).items()

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ox_classifier import __version__
+from ox_classifier import __version__, devices, runs
 from ox_classifier.audit import audit
+from ox_classifier.augmentation.augmenter import Augmenter
 from ox_classifier.console import say
 from ox_classifier.data import csv_listing, folders
 from ox_classifier.devices import Device
 from ox_classifier.errors import UsageError
 from ox_classifier.runs import Run
+from ox_classifier.runs.hold import is_held
 from ox_classifier.training import job
+from ox_classifier.training.memory import refuse_too_large
 from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
 
@@ -25,9 +28,7 @@ def resume(run: Run, *, device: str = "auto") -> Run:
     """
     if run.state == "finished":
         raise UsageError(f"run {run.name} is finished, nothing is left to resume: see it with ox report {run.name}")
-    if run.fold_of:
-        raise UsageError(f"run {run.name} is one fold of {run.fold_of}: give ox train --resume {run.fold_of}")
-    recipe = Recipe.from_config(run.settings)
+    recipe = _recipe(run, device, "--resume")
     say(f"ox {__version__}: going on with {run.name} (TensorFlow takes some seconds to start)")
     prepared = prepared_again(run, recipe)
     chosen = job.ready(recipe, prepared, device)
@@ -51,7 +52,9 @@ def repeat(run: Run, *, name: str | None = None, device: str = "auto") -> tuple[
     """
     if run.state != "finished":
         raise UsageError(f"run {run.name} is not finished: go on with it by ox train --resume {run.name}")
-    recipe = Recipe.from_config(run.settings)
+    if name is not None:
+        runs.refuse_name(name, folds=run.splitting.get("folds") or 0)
+    recipe = _recipe(run, device, "--repeat")
     say(f"ox {__version__}: training {run.name} once more (TensorFlow takes some seconds to start)")
     prepared = prepared_again(run, recipe)
     chosen = job.ready(recipe, prepared, device)
@@ -70,6 +73,26 @@ def repeat(run: Run, *, name: str | None = None, device: str = "auto") -> tuple[
     if again.fingerprint != run.fingerprint:
         causes.append("the images have changed")
     return again, causes or ["the weights differ, though versions, data, device and processor are the same"]
+
+
+def _recipe(run: Run, device: str, option: str) -> Recipe:
+    """The recipe of a run, once it is known that it can be followed here."""
+    if run.fold_of:
+        raise UsageError(f"run {run.name} is one fold of {run.fold_of}: give ox train {option} {run.fold_of}")
+    if is_held(run.path):
+        raise UsageError(f"run {run.name} is being trained by another process: wait for its end, or stop it first")
+    devices.refuse_missing(device)
+    recipe = Recipe.from_config(run.settings)
+    if run.rule != recipe.rule:
+        raise UsageError(f"run {run.name} makes images {run.rule}, which ox doesn't train on: train a new run")
+    try:
+        Augmenter(rescale=1 / 255, **recipe.augmentation)
+    except (TypeError, ValueError, UsageError) as error:
+        raise UsageError(
+            f"run {run.name} has settings of augmentation that ox has not ({error}): train a new run"
+        ) from None
+    refuse_too_large(recipe)
+    return recipe
 
 
 def prepared_again(run: Run, recipe: Recipe) -> Prepared:

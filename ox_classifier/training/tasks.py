@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
@@ -63,6 +65,12 @@ def task_of(recipe: Recipe, dataset: ImageDataset, rates: tuple[float, ...] = ()
     return (HeadOnFrozenBase if recipe.frozen else FromScratch)(recipe, dataset, schedule)
 
 
+def identity_of(recipe: Recipe, dataset: ImageDataset) -> str:
+    """What tells one training from another: every setting, and every file with its label and split."""
+    text = json.dumps([recipe.as_config(), dataset.fingerprint()], sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def weights_of_classes(recipe: Recipe, dataset: ImageDataset) -> dict[int, float] | None:
     """What each class index weighs in the loss; None: all the same."""
     return class_weights.class_weights(dataset.labels("train").tolist()) if recipe.balance else None
@@ -75,6 +83,7 @@ class FromScratch:
 
     def __init__(self, recipe: Recipe, dataset: ImageDataset, schedule: Schedule):
         self.recipe, self.dataset, self.schedule = recipe, dataset, schedule
+        self.identity = identity_of(recipe, dataset)
         build = builders.BUILDERS[recipe.arch]
         self.model = build(recipe.rule.shape, len(dataset.classes), dropout=recipe.dropout)
         self.details: dict = {}
@@ -89,6 +98,7 @@ class FromScratch:
             self.schedule,
             checkpoint=folder / "model.keras",
             state_file=folder / f"training{state.SUFFIX}",
+            identity=self.identity,
             each_epoch=each_epoch,
         )
 
@@ -103,6 +113,7 @@ class HeadOnFrozenBase:
 
     def __init__(self, recipe: Recipe, dataset: ImageDataset, schedule: Schedule):
         self.recipe, self.dataset, self.schedule = recipe, dataset, schedule
+        self.identity = identity_of(recipe, dataset)
         splits = [split for split in ("train", "val", "test") if len(dataset.labels(split))]
         self.features = transfer.FrozenBase(
             recipe.arch,
@@ -130,6 +141,7 @@ class HeadOnFrozenBase:
             self.schedule,
             checkpoint=folder / ".head.keras",
             state_file=folder / f"head{state.SUFFIX}",
+            identity=self.identity,
             each_epoch=each_epoch,
             first_epoch=FIRST_HEAD_EPOCH,
         )
@@ -163,17 +175,20 @@ class HeadOnFrozenBase:
             ),
             checkpoint=folder / ".fine-tuned.keras",
             state_file=folder / f"fine-tuning{state.SUFFIX}",
+            identity=self.identity,
             each_epoch=each_epoch,
             history=head,
         )
-        history.fine_tuned_from = first
-        better = bool(self.schedule.rates) or score(history.best_row, monitor) > before
+        tuned = len(history.rows) >= first
+        history.fine_tuned_from = first if tuned else None
+        better = tuned and (bool(self.schedule.rates) or score(history.best_row, monitor) > before)
         if not better:
             self.model.set_weights(old)
             for layer in released:
                 layer.trainable = False
-        told = "improved the network" if better else "did not help: undone"
-        say(f"fine-tuning the last {count} convolutions {told}")
+        if tuned:  # else it was stopped in its first epoch, of which nothing counts
+            told = "improved the network" if better else "did not help: undone"
+            say(f"fine-tuning the last {count} convolutions {told}")
         return history
 
 

@@ -21,8 +21,8 @@ from ox_classifier.devices import Device
 from ox_classifier.errors import OxError, UsageError
 from ox_classifier.files import remove_parts, replacing
 from ox_classifier.intervals import accuracy_text
-from ox_classifier.names import quoted
 from ox_classifier.networks import onnx_export
+from ox_classifier.runs.hold import held
 from ox_classifier.training import state
 from ox_classifier.training.history import COLUMNS, History
 from ox_classifier.training.recipe import Recipe
@@ -60,18 +60,22 @@ def train(
     task = task_of(recipe, dataset, rates)
     if resumed and resumed.fingerprint != dataset.fingerprint():
         raise UsageError(f"the images of {source} have changed since run {resumed.name} began: train a new run")
+    if resumed and resumed.classes != dataset.classes:
+        raise UsageError(f"the classes of {source} are not those of run {resumed.name}: train a new run")
     run = resumed or record(recipe, dataset, device, task, source=source, name=name, fold_of=fold_of)
-    remove_parts(run.path)
-    describe(recipe, dataset)
-    try:
-        task.prepare()
-        run.update(state="training", **task.details)
-        history = task.fit(run.path, lambda rows: write_history(run, rows))
-    except KeyboardInterrupt:
-        run.update(state="interrupted")
-        say(f"stopped before the first epoch was done; begin it again with: ox train --resume {quoted(run.name)}")
-        raise
-    finish(run, task, dataset, history, seconds=time.monotonic() - start)
+    with held(run.path):
+        remove_parts(run.path)
+        try:
+            describe(recipe, dataset)
+            task.prepare()
+            run.update(state="training", **task.details)
+            history = task.fit(run.path, lambda rows: write_history(run, rows))
+            finish(run, task, dataset, history, seconds=time.monotonic() - start)
+        except KeyboardInterrupt:
+            run.update(state="interrupted")
+            if not fold_of:
+                say(f"stopped; go on with: ox train --resume {runs.reference(run)}")
+            raise
     return run
 
 
