@@ -198,3 +198,12 @@ def test_a_folder_that_takes_no_file_is_named_before_the_slow_work(run, monkeypa
     assert result.stderr == (
         f"ox: no permission to use runs/lenet-1/{line}: choose another place or change its permissions\n"
     )
+
+
+def test_report_names_the_splits_that_the_run_has(run, tmp_path):  # noqa: F811
+    run.write_table("split.csv", ("path", "label", "split"), [("a.png", "o", "train"), ("b.png", "x", "val")])
+    assert ox("report").stderr.splitlines()[0] == "run lenet-1: predicting val"
+    run.write_table("split.csv", ("path", "label", "split"), [("a.png", "o", "train"), ("b.png", "x", "test")])
+    run.update(cross_validation=[["lenet-1-fold1", 1, 2], ["lenet-1-fold2", 2, 2]])
+    said = ox("report").stderr.splitlines()[0]
+    assert said == "run lenet-1: held-out, as the folds answered it; predicting test"
