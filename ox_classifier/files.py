@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PART = ".part"
@@ -27,10 +27,29 @@ def replacing(path: Path | str) -> Iterator[Path]:
         yield beside
         _sync(beside)
         beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename in (beside, str(beside)):
+            error.filename, error.filename2 = str(path), None  # what the user knows of
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Make sure, before slow work, that files can be made in a folder or, while it isn't there, beside it.
+
+    Raises:
+        OSError: If not; it names the folder.
+    """
+    there = folder if folder.is_dir() else folder.parent
+    probe = there / f".{secrets.token_hex(6)}{PART}"
+    try:
+        probe.touch(exist_ok=False)
+    except OSError as error:
+        error.filename = str(folder)
+        raise
+    probe.unlink()
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -21,6 +21,19 @@ def printable(text: object) -> str:
     return text if is_printable(text) else "".join(c if _shown(c) else _escaped(c) for c in text)
 
 
+def width_of(text: str) -> int:
+    """Columns that a terminal needs for a text: two for a Korean, Chinese or Japanese letter, none for an accent."""
+    composed = unicodedata.normalize("NFC", text)  # macOS writes names of files in parts
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in composed)
+    return len(composed) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in composed)
+
+
+def padded(text: str, width: int, *, left: bool = True) -> str:
+    """The text with spaces up to so many columns of a terminal, on its right or, if not `left`, before it."""
+    spaces = " " * (width - width_of(text))
+    return text + spaces if left else spaces + text
+
+
 def quoted(path: object) -> str:
     """The path as a shell takes it, for commands that are shown to be copied."""
     text = str(path)

@@ -28,7 +28,12 @@ def filling(out: Path, *, adding: bool = False) -> Iterator[Path]:
     check_place(out, adding=adding)
     out = out.resolve()
     stage = out / STAGE if out.is_dir() else out.with_name(f".{out.name}{STAGE}")
-    lock = _start(stage, out)
+    try:
+        lock = _start(stage, out)
+    except OSError as error:
+        if error.filename in (stage, str(stage)):
+            error.filename = str(out)  # what the user knows of
+        raise
     try:
         yield stage
         _move(stage, out)

@@ -174,8 +174,8 @@ def examples(classes: list[str], shape: tuple[int, int]) -> Figure:
         for number, label in enumerate(classes)
         for i in range(each)
     ]
-    settings = "horizontal_flip True, vertical_flip True, width_shift_range 0.2, height_shift_range 0.2, "
-    return preview(rows, title=f"{FILES[3]}, as lenet is fed it", note=f"augmentation: {settings * 2}invert 0.3")
+    settings = "--horizontal-flip, --vertical-flip, --shift 0.2, --zoom 0.59 to 1.3 times as large, "
+    return preview(rows, title=f"{FILES[3]}, as lenet is fed it", note=f"augmentation: {settings * 2}--invert 0.3")
 
 
 if __name__ == "__main__":

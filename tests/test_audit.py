@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from ox_classifier.audit import audit, findings, looks, measurement_cache, text
 from ox_classifier.audit.contact_sheet import Section, Tile, check_sheet
+from ox_classifier.cli import app as root_app
 from ox_classifier.cli import dataset_check
 from ox_classifier.data import folders, images
 from ox_classifier.data.class_weights import class_weights
@@ -289,3 +290,39 @@ def test_folds_are_told_with_mean_spread_and_interval():
     assert lines[3].split() == ["mean", "0.9500", "38", "40"]
     assert lines[4].startswith("standard deviation between folds 0.0707 (lowest 0.9000")  # 0.1 / sqrt(2)
     assert lines[5] == "all folds together: 0.9500, 95 % interval 0.835 to 0.986"
+
+
+def ox(*words):
+    return CliRunner().invoke(root_app, list(map(str, words)))
+
+
+def test_a_class_without_a_readable_image_is_an_error_and_each_reason_is_shown(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for label in "ox":
+        (tmp_path / "phone" / label).mkdir(parents=True)
+        for number in range(4):
+            (tmp_path / "phone" / label / f"{number}.png").write_bytes(b"no image")
+    (tmp_path / "phone" / "x" / "last.png").write_bytes(b"")
+    told = ox("dataset", "check", "phone", "--strict")
+    assert told.exit_code == 3 and "Found: 1 error." in told.stdout
+    assert "ERROR   9 files can't be read and are set aside, so no image is left of o, x" in told.stdout
+    assert "x/last.png: " in told.stdout  # the second reason, however many there are of the first
+    assert "formats" not in told.stdout and "modes" not in told.stdout
+    draw_mark("o", np.random.default_rng(0)).save(tmp_path / "phone" / "o" / "good.png")
+    assert "no image is left of x\n" in ox("dataset", "check", "phone").stdout
+
+
+def test_the_page_of_a_csv_is_headed_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw_folder(tmp_path, {"": 2})
+    rows = [f"{label}/00{number}.png,{label}" for label in "ox" for number in range(2)]
+    (tmp_path / "excel.csv").write_text("\n".join(["path,label", *rows]))
+    assert ox("dataset", "check", "excel.csv").stdout.startswith("excel.csv: 4 images, ")
+
+
+def test_korean_classes_stand_above_their_columns(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw_folder(tmp_path / "m", {"": 2})
+    (tmp_path / "m" / "o").rename(tmp_path / "m" / "\uc774\uc751\ub3d9\uadf8\ub77c\ubbf8")  # six letters, 12 columns
+    head, row = ox("dataset", "check", "m").stdout.splitlines()[2:4]
+    assert head.index("    always") + 6 == row.index("    50 %")

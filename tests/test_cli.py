@@ -147,3 +147,63 @@ def test_an_image_to_inspect_is_looked_for_before_the_network_is_opened(run, tmp
     result = ox("inspect", "--image", "nowhere.png")
     assert result.exit_code == 2
     assert result.stderr == "ox: --image nowhere.png: no such file; check the path\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("train --arch", "ox: option '--arch' requires an argument; {} train --help shows every option"),
+        ("trian", "ox: no such command 'trian': did you mean 'ox train'? {} --help shows every command"),
+        ("check marks", "ox: no such command 'check': did you mean 'ox dataset check'? {} --help shows every command"),
+        (
+            "dataset train",
+            "ox: no such command 'train': did you mean 'ox train'? {} dataset --help shows every command",
+        ),
+        ("train --arch LeNet", ": did you mean lenet? {} train --help shows every option"),
+        ("dataset make d --per-class 0", "ox: --per-class 0: expected a number from 1 to 1,000,000; {} dataset make"),
+        (
+            "dataset import fashion f",
+            "ox: DATASET 'fashion' is none of mnist, fashion-mnist: did you mean fashion-mnist?",
+        ),
+        ("dataset import marks mnist", "then the folder to make: ox dataset import mnist marks"),
+        ("inspect a.png", "ox: a.png is a file, not a run: to look at an image, give --image a.png"),
+        ("inspect --image folder", "ox: --image folder is a folder: give an image file"),
+        ("predict lenet-1 a.png", "ox: lenet-1 is a run, not an image: did you mean --run lenet-1?"),
+        ("predict a.csv", "ox: a.csv is a table, not an image: give image files, a folder"),
+    ],
+)
+def test_what_was_probably_meant_is_said(run, tmp_path, line, sentence):  # noqa: F811
+    for name in ("a.png", "a.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder").mkdir()
+    result = ox(*line.split())
+    assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1
+    assert sentence.format("ox") in result.stderr
+
+
+def test_the_lists_of_commands_cut_no_sentence():
+    for group in (ROOT, ROOT.commands["dataset"]):
+        for command in group.commands.values():
+            assert len(command.get_short_help_str(200)) <= 60 and not command.get_short_help_str(200).endswith("...")
+
+
+@pytest.mark.parametrize("line", ["report", "inspect"])
+def test_a_folder_that_takes_no_file_is_named_before_the_slow_work(run, monkeypatch, line):  # noqa: F811
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    result = ox(line)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"ox: no permission to use runs/lenet-1/{line}: choose another place or change its permissions\n"
+    )
+
+
+def test_report_names_the_splits_that_the_run_has(run, tmp_path):  # noqa: F811
+    run.write_table("split.csv", ("path", "label", "split"), [("a.png", "o", "train"), ("b.png", "x", "val")])
+    assert ox("report").stderr.splitlines()[0] == "run lenet-1: predicting val"
+    run.write_table("split.csv", ("path", "label", "split"), [("a.png", "o", "train"), ("b.png", "x", "test")])
+    run.update(cross_validation=[["lenet-1-fold1", 1, 2], ["lenet-1-fold2", 2, 2]])
+    said = ox("report").stderr.splitlines()[0]
+    assert said == "run lenet-1: held-out, as the folds answered it; predicting test"

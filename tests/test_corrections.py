@@ -95,7 +95,7 @@ def test_files_move_into_their_class_or_aside_and_back(data, corrections):
     listing = folders.find(data)
     assert listing.classes == ("o", "x") and len(listing.images) == len([v for v in after.values() if v]) - 1
     assert [note for note in listing.notes if "set aside" in note] == [
-        f"passed over 1 images set aside in {data / 'set-aside'}"
+        f"passed over 1 image set aside in {data / 'set-aside'}"
     ]
     again = ox(corrections, "--data", data, "--yes")
     assert again.exit_code == 0 and "applied already" in again.stderr and tree(data) == after

@@ -45,7 +45,9 @@ def test_all_columns_in_any_order_with_a_byte_order_mark(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "lacks the column path and label"),
+        ("", "lacks the columns path and label"),
+        ("Datei;Klasse\na.png;o\n", r"lacks the columns path and label \(it has Datei, Klasse\)"),
+        ("sep=;\nDatei;Klasse\na.png;o\n", r"\(it has Datei, Klasse\)"),
         ("file,label\na,o\n", "lacks the column path"),
         ("path,label\na.png,\n", "line 2: the label is empty"),
         ("path,label,split\na.png,o,held\n", "line 2: split 'held' is unknown"),

@@ -102,6 +102,12 @@ def labels(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
+def test_the_ring_at_the_last_of_many_epochs_is_whole():
+    for axes in figures.curves(history([1e-3] * 200), title="t", best_epoch=200).axes:
+        [ring] = [line for line in axes.lines if line.get_label().startswith("best epoch")]
+        assert ring.get_xdata()[0] == 200 and not ring.get_clip_on()
+
+
 def test_curves_mark_the_best_epoch_and_every_drop():
     figure = figures.curves(history([1e-3, 1e-3, 5e-4, 2.5e-4]), title="t", best_epoch=3)
     accuracy, loss = figure.axes

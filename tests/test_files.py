@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,16 @@ def test_the_part_keeps_the_suffix_and_is_hidden_and_can_be_removed(tmp_path):
 def test_names_that_are_no_utf8_keep_their_bytes(tmp_path):
     files.write_text(tmp_path / "list", os.fsdecode(b"caf\xe9.png"))
     assert (tmp_path / "list").read_bytes() == b"caf\xe9.png"
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path, monkeypatch):
+    def refuse(path, _):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(PermissionError) as caught:
+        files.write_text(tmp_path / "a.txt", "new")
+    assert caught.value.filename == str(tmp_path / "a.txt")
+    with pytest.raises(FileNotFoundError) as caught, files.replacing(tmp_path / "none" / "a.txt") as beside:
+        beside.open("w")
+    assert caught.value.filename == str(tmp_path / "none" / "a.txt")

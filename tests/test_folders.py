@@ -76,7 +76,7 @@ def test_hidden_and_system_entries_are_skipped_with_one_line(tmp_path):
     [
         ([], "holds no files"),
         (["a.png", "b.png"], "2 images lie in .* itself; put them in a folder for each class"),
-        (["o/1.txt", "o/2.txt", "x/1.pdf"], r"found 2 .txt, 1 .pdf instead"),
+        (["o/1.txt", "o/2.txt", "x/1.pdf"], r"holds 2 .txt, 1 .pdf instead"),
         (["o/1.png"], "one class only \\('o'\\)"),
         (["val/o/1.png", "test/x/2.png"], "has test, val but no train folder"),
         (["train/o/1.png", "train/x/1.png", "val/y/1.png"], "val has images of class 'y', which train lacks"),
@@ -87,6 +87,39 @@ def test_what_cannot_be_trained_on_says_why(tmp_path, names, sentence):
     with pytest.raises(UsageError, match=sentence) as caught:
         folders.find(tmp_path)
     assert caught.value.exit_code == 2
+
+
+def check(*words):
+    return CliRunner().invoke(app, ["dataset", "check", *map(str, words)])
+
+
+def test_images_beside_the_class_folders_are_told_as_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root = draw_folder(Path("mixed"), {"": 4})
+    for number in range(3):
+        (root / f"{number}.png").write_bytes((root / "o" / f"00{number}.png").read_bytes())
+    (root / "marks.csv").touch()  # of `ox dataset make`
+    (root / "README.md").touch()
+    told = " ".join(check("mixed").stdout.split())
+    assert "warning 3 images lie in mixed itself, outside the class folders, and are not used" in told
+    assert told.count("outside the class folders") == 1 and "skipped 1 file that is no image (1 .md)" in told
+    assert "no split yet 4 4 50 % right" in told and "always the commonest" in told
+    prepared = preparation.prepare(root, val_fraction=0.25, test_fraction=0.0, seed=0)
+    assert any("3 images lie in mixed itself" in line for line in prepared.lines())
+
+
+def test_classes_a_folder_deeper_are_pointed_at(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw_folder(Path("nest/photos"), {"": 2})
+    told = check("nest")
+    assert told.exit_code == 2 and "photos holds folders o, x: did you mean nest/photos?" in told.stderr
+    assert "did you mean" not in check("nest/photos").stderr
+
+
+def test_the_cause_stands_before_what_was_looked_for(tmp_path):
+    touch(tmp_path, "a.png")
+    told = check(tmp_path).stderr
+    assert told.index("1 image lies in") < told.index("(looked for")
 
 
 def test_missing_folder_and_file_say_so(tmp_path):
@@ -221,7 +254,7 @@ def test_what_is_no_file_is_named_and_never_opened(tmp_path, monkeypatch):
     Path("to_pipe.png").symlink_to("pipe.png")
     monkeypatch.chdir(tmp_path)
     listing = folders.find(Path("m"))
-    assert "skipped 1 links to folders, which are not followed (loop)" in listing.notes
+    assert "skipped 1 link to a folder, which is not followed (loop)" in listing.notes
     found = audit.check(listing, cache=tmp_path / "cache")
     assert {error.path.name: error.reason for error in found.bad} == {
         "pipe.png": "a named pipe, not a file: it is not opened",

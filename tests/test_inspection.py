@@ -72,6 +72,18 @@ def test_what_is_written(tmp_path, image):
     assert [row.name for row in rows][:2] == ["pixels", "conv1"]
 
 
+def test_pictures_that_the_page_no_longer_shows_go(tmp_path, image):
+    run, _ = _run(tmp_path, "mlp", **FEW)
+    folder = write.write(run, [image, image])[0].parent
+    (folder / "mine.png").touch()
+    assert (folder / "gradcam_2.png").exists()
+    write.write(run, [image])
+    assert (folder / "gradcam_1.png").exists() and not (folder / "gradcam_2.png").exists()
+    page, _ = write.write(run)
+    assert not list(folder.glob("gradcam_*")) and (folder / "kernels_dense1.png").exists()
+    assert (folder / "mine.png").exists() and f"ox inspect {run.name} --image FILE" in page.read_text()
+
+
 def test_a_network_without_convolution(tmp_path, image):
     run, _ = _run(tmp_path, "mlp", **FEW)
     page, _ = write.write(run, [image])
@@ -110,7 +122,10 @@ def test_without_graphviz_a_sentence_says_so(tmp_path, monkeypatch, capsys):
     run, _ = _run(tmp_path, "cnn", color="grayscale")
     page, _ = write.write(run)
     assert "pip install pydot" in capsys.readouterr().err
-    assert "No diagram: it needs Graphviz" in page.read_text() and "ox inspect --image FILE" in page.read_text()
+    assert (
+        "No diagram: it needs Graphviz" in page.read_text()
+        and f"ox inspect {run.name} --image FILE" in page.read_text()
+    )
 
 
 def test_command_prints_table_and_page(tmp_path, image):

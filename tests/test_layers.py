@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "ox_classifier"
 # each room and the rooms of our own it may look into (its own is always allowed); every module belongs to one of them
 GROUND = set(
     "architectures caches console errors files intervals lettering limits names pixels signals staging tables".split()
-) | {"typefaces"}
+) | {"typefaces", "wording"}
 ALLOWED = {
     **{light: set() for light in GROUND},
     "console": {"names"},

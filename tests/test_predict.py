@@ -281,3 +281,13 @@ def test_no_two_columns_share_a_name(classes):
     columns = class_columns(classes)
     assert len({*columns, *RESERVED}) == len(columns) + len(RESERVED)
     assert [column for column, name in zip(columns, classes, strict=True) if name == "o"] == ["o"] * classes.count("o")
+
+
+def test_korean_classes_are_padded_by_what_a_terminal_shows(run, tmp_path):
+    run.update(classes=["\ub3d9\uadf8\ub77c\ubbf8", "x"])
+    shown = ox(red(tmp_path / "a.png", 0), red(tmp_path / "b.png", 255), tmp_path / "gone.png").stdout
+    assert shown == ""  # one that isn't there stops all
+    shown = ox(tmp_path / "a.png", tmp_path / "b.png").stdout.splitlines()
+    assert [line.index(" 1.0000") for line in shown] == [5, 9]  # four letters are eight columns
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    assert "1 of 1 file could not be read; its row says why" in ox(tmp_path / "bad.png").stderr

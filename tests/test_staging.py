@@ -203,3 +203,13 @@ def test_the_next_command_can_be_copied(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = ox("make", "my marks; rm -rf $HOME", "--per-class", 1, "--source", "paint")
     assert result.stderr.endswith("next: ox train --data 'my marks; rm -rf $HOME'\n")
+
+
+def test_a_folder_that_cannot_be_made_is_named_by_its_own_name(tmp_path, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(PermissionError) as caught, filling(tmp_path / "new"):
+        pass
+    assert caught.value.filename == str(tmp_path / "new")

@@ -42,11 +42,12 @@ class Audit:
 
     def as_dict(self) -> dict:
         """Plain values, paths as reports write them."""
+        told = {finding.sentence for finding in self.findings}
         return {
             "data": self.listing.root.as_posix(),
             "classes": list(self.listing.classes),
             "counts": self.counts,
-            "notes": list(self.listing.notes),
+            "notes": [note for note in self.listing.notes if note not in told],
             "unreadable": {self.listing.name(error.path): error.reason for error in (*self.listing.unread, *self.bad)},
             "findings": [
                 {
@@ -88,12 +89,16 @@ def _audit(listing: Listing, cache: Path | None, decoded: Decoding | None, *, th
             if not thorough:
                 contents.add(image.file, look.content, look.stamp)
         copies = Copies.of(images, duplicate_pairs(fingerprints))
+    left = {image.label for image in images}
+    lost = [label for label in listing.classes if label not in left]
     found = [
         *findings.leaks(copies),
         *findings.label_conflicts(copies),
-        *findings.unreadable(bad),
+        *findings.unreadable(bad, lost),
         *findings.unread(listing.unread),
     ]
+    if thorough:
+        found += findings.outside(listing)
     if thorough and images:
         found += findings.duplicates(copies)
         found += findings.blanks(images, measured)

@@ -14,7 +14,8 @@ from ox_classifier.audit.duplicates import DuplicatePair
 from ox_classifier.audit.families import families
 from ox_classifier.data.class_weights import BALANCED
 from ox_classifier.data.images import ImageError
-from ox_classifier.data.listing import SPLITS, LabelledImage
+from ox_classifier.data.listing import SPLITS, LabelledImage, Listing, outside_note
+from ox_classifier.wording import counted
 
 LEVELS = ("error", "warning", "note")
 BLANK = 10.0  # grey levels: photographed empty paper reaches 9.6, the faintest of 770 real marks 33
@@ -102,9 +103,21 @@ class Copies:
         return [tuple(image.path for image in family.images) for family in (*self.equal, *self.near)]
 
 
-def unreadable(errors: Sequence[ImageError]) -> list[Finding]:
-    """Files that are set aside."""
-    return _some("warning", "unreadable", [(error.path,) for error in errors], "{n} can't be read and {are} set aside")
+def unreadable(errors: Sequence[ImageError], lost: Sequence[str] = ()) -> list[Finding]:
+    """Files that are set aside, first one for each reason; an error where that leaves nothing of the classes `lost`."""
+    first = {error.reason: error for error in reversed(errors)}
+    ordered = sorted(errors, key=lambda error: first[error.reason] is not error)
+    left = f", so no image is left of {', '.join(lost[:4])}{', ...' if len(lost) > 4 else ''}" if lost else ""
+    told = "{n} can't be read and {are} set aside" + left.replace("{", "{{").replace("}", "}}")
+    return _some("error" if lost else "warning", "unreadable", [(error.path,) for error in ordered], told)
+
+
+def outside(listing: Listing) -> list[Finding]:
+    """Images that lie beside the class folders."""
+    if not listing.outside:
+        return []
+    cases = tuple((Path(file),) for file in listing.outside)
+    return [Finding("warning", "outside", outside_note(listing.outside), cases)]
 
 
 def unread(errors: Sequence[ImageError]) -> list[Finding]:
@@ -154,7 +167,7 @@ def duplicates(copies: Copies) -> list[Finding]:
         "warning",
         "copies",
         equal,
-        "{n} stand{s} in one class more than once (" + f"{_files(extra)} too many): training counts each copy",
+        "{n} stand{s} in one class more than once (" + f"{counted(extra, 'file')} too many): training counts each copy",
     ) + _of_families(
         "note",
         "near-copies",
@@ -273,7 +286,3 @@ def _of_families(level: str, kind: str, families: Sequence[Family], sentence: st
     flips = Counter(flip for family in families for flip in family.flips)
     told = f" ({', '.join(f'{count:,} {flip}' for flip, count in flips.most_common())})" if flips else ""
     return _some(level, kind, [family.paths for family in families], sentence.replace("{flips}", told), what="picture")
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"

@@ -6,11 +6,14 @@ import shutil
 import textwrap
 
 from ox_classifier.intervals import wilson
+from ox_classifier.names import padded, width_of
+from ox_classifier.wording import counted
 
 MARKS = {"error": "ERROR", "warning": "warning", "note": "note"}
 EXAMPLES = 3  # file names under each finding; check.png and --json have them all
 FEW = 400  # images under which one validation split says too little, and `counts` tell how many folds can be made
 FOLDS = 5  # that are usual; fewer where a class has fewer images that can be parted
+SPLIT = 12  # characters of the longest name of a split
 ASSUMED = 0.95  # the measured accuracy at which the width of the interval is told
 
 
@@ -23,7 +26,7 @@ def page(check: dict, *, width: int | None = None) -> str:
         parts.append("\n".join(_wrap(note, width) for note in check["notes"]))
     parts += [_finding(finding, check["unreadable"], width) for finding in check["findings"]]
     parts.append(verdict(check["findings"]))
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def trusts(counts: dict) -> list[str]:
@@ -56,7 +59,7 @@ def trust(split: str, total: int) -> str:
 def verdict(findings: list[dict]) -> str:
     """The last line: how many of each level."""
     counts = {level: sum(finding["level"] == level for finding in findings) for level in MARKS}
-    said = [f"{n} {level}{'' if n == 1 else 's'}" for level, n in counts.items() if n]
+    said = [counted(n, level) for level, n in counts.items() if n]
     return (
         f"Found: {', '.join(said)}." if said else "Nothing found: every image is readable, and no copies or conflicts."
     )
@@ -64,27 +67,36 @@ def verdict(findings: list[dict]) -> str:
 
 def _counts(check: dict) -> str:
     counts = check["counts"]
-    lines = [f"{check['data']}: {counts['images']:,} images, {counts['bytes'] / 1e6:,.1f} MB", ""]
+    lines = [f"{check['data']}: {counted(counts['images'], 'image')}, {counts['bytes'] / 1e6:,.1f} MB", ""]
     classes = check["classes"]
-    wide = max(9, *(len(label) for label in classes))
+    wide = max(9, *(width_of(label) for label in classes))
+    if not counts["splits"]:  # no file can be read
+        return lines[0]
     if len(classes) * (wide + 2) <= 80:
-        lines.append(f"  {'':9}  " + "  ".join(f"{label:>{wide}}" for label in classes) + "    guessing")
+        heads = "  ".join(padded(label, wide, left=False) for label in classes)
+        lines.append(f"  {'':{SPLIT}}  {heads}    always the commonest")
         for split, there in counts["splits"].items():
             row = "  ".join(f"{there[label]:>{wide},}" for label in classes)
-            lines.append(f"  {split:9}  {row}  {_percent(max(there.values()) / sum(there.values()), 1):>10}")
+            right = _percent(max(there.values()) / sum(there.values()), 1)
+            lines.append(f"  {_split(split):{SPLIT}}  {row}    {right} right")
     else:
         for split, there in counts["splits"].items():
             least, most = min(there, key=there.get), max(there, key=there.get)
             total = sum(there.values())
             lines.append(
-                f"  {split:9}  {total:,} in {len(classes)} classes, from {there[least]:,} ({least}) to {there[most]:,} "
-                f"({most}); guessing {_percent(there[most] / total, 1)}"
+                f"  {_split(split):{SPLIT}}  {total:,} in {len(classes)} classes, "
+                f"from {there[least]:,} ({least}) to {there[most]:,} ({most}); "
+                f"always {most}: {_percent(there[most] / total, 1)} right"
             )
-    lines += ["", f"  formats    {_listed(counts['formats'])}", f"  modes      {_listed(counts['modes'])}"]
     sides = counts["longest_side"]
     if sides:
+        lines += ["", f"  formats    {_listed(counts['formats'])}", f"  modes      {_listed(counts['modes'])}"]
         lines.append(f"  sizes      {_sizes(counts, sides)}")
     return "\n".join(lines)
+
+
+def _split(name: str) -> str:
+    return "no split yet" if name == "undecided" else name
 
 
 def _sizes(counts: dict, sides: dict) -> str:

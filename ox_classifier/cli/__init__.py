@@ -45,17 +45,18 @@ dataset = typer.Typer(
     help="Draw, import, check, preview and correct images.\n\n"
     "Example: ox dataset check marks, then ox dataset preview marks, then ox train --data marks",
 )
-app.command(cls=TrainCommand)(train)
-app.command(cls=Command)(arch)
-app.command(cls=Command)(report)
-app.command(cls=Command)(predict)
-app.command(cls=Command)(inspect)
-app.command(cls=Command)(doctor)
-dataset.command(cls=Command)(make)
-dataset.command("import", cls=Command)(import_)
-dataset.command(cls=Command)(check)
-dataset.command(cls=PreviewCommand)(preview)
-dataset.command(cls=Command)(apply)
+# the line of each in the list of commands, of at most 60 characters
+app.command(cls=TrainCommand, short_help="Train a network on a folder of images.")(train)
+app.command(cls=Command, short_help="Show the networks that --arch can name.")(arch)
+app.command(cls=Command, short_help="Write matrices, mistakes, curves and metrics of a run.")(report)
+app.command(cls=Command, short_help="Say which class each image is.")(predict)
+app.command(cls=Command, short_help="Show a network's layers, kernels and what it looks at.")(inspect)
+app.command(cls=Command, short_help="Say what ox finds on this machine.")(doctor)
+dataset.command(cls=Command, short_help="Draw O and X marks.")(make)
+dataset.command("import", cls=Command, short_help="Write MNIST or Fashion-MNIST as class folders.")(import_)
+dataset.command(cls=Command, short_help="Look for copies, wrong labels and unreadable files.")(check)
+dataset.command(cls=PreviewCommand, short_help="Draw what augmentation makes of some images.")(preview)
+dataset.command(cls=Command, short_help="Move images as a report's corrections say.")(apply)
 app.add_typer(dataset, name="dataset")
 
 

@@ -67,22 +67,33 @@ def shown(arch: str) -> dict[str, str]:
     """The network's own value of each option, as help shows it."""
     own = ARCHITECTURES[arch].settings.get("augmentation", {})
     off = dict.fromkeys(LIMITS, "0") | {"augment": "off", "horizontal_flip": "off", "vertical_flip": "off"}
-    low, high = own.get("contrast", (1, 1))
+    return off | ({"augment": "on"} if own else {}) | _values(own)
+
+
+def in_words(settings: Mapping) -> str:
+    """Settings of the augmenter as options of the command: `--shift 0.2, --rotation 12`."""
+    values = {name: value for name, value in _values(settings).items() if value not in ("0", "0.0")}
+    return ", ".join(
+        f"--{name.replace('_', '-')}{'' if value == 'on' else f' {value}'}" for name, value in values.items()
+    )
+
+
+def _values(settings: Mapping) -> dict[str, str]:
+    """The value of each option that is set."""
+    low, high = settings.get("contrast", (1, 1))
+    zoom = settings.get("zoom_range")
     values = {
-        "augment": "on" if own else None,
-        "horizontal_flip": "on" if own.get("horizontal_flip") else None,
-        "vertical_flip": "on" if own.get("vertical_flip") else None,
-        "shift": own.get("width_shift_range"),
-        "rotation": own.get("rotation_range"),
-        "zoom": "{:.2g} to {:.2g} times as large".format(1 / own["zoom_range"][1], 1 / own["zoom_range"][0])
-        if "zoom_range" in own
-        else None,
-        "stroke": own.get("stroke"),
-        "blur": own.get("blur"),
+        "horizontal_flip": "on" if settings.get("horizontal_flip") else None,
+        "vertical_flip": "on" if settings.get("vertical_flip") else None,
+        "shift": settings.get("width_shift_range"),
+        "rotation": settings.get("rotation_range"),
+        "zoom": f"{1 / zoom[1]:.2g} to {1 / zoom[0]:.2g} times as large" if isinstance(zoom, tuple) else zoom,
+        "stroke": settings.get("stroke"),
+        "blur": settings.get("blur"),
         "contrast": f"{(high - low) / 2:g}" if high > low else None,
-        "invert": own.get("invert"),
+        "invert": settings.get("invert"),
     }
-    return off | {name: str(value) for name, value in values.items() if value is not None}
+    return {name: str(value) for name, value in values.items() if value is not None}
 
 
 def _translated(given: Mapping) -> dict:

@@ -51,10 +51,11 @@ def check(
             _refuse_inside(out, listing.root)
         found = audit.check(listing)
         plain = found.as_dict()
+        plain["data"] = data.as_posix()  # a CSV's own name, not that of the folder it lies in
         plain["trust"] = text.trusts(plain["counts"])
         typer.echo(json_line(plain, indent=2) if as_json else text.page(_printable(plain)))
         if any(finding.cases for finding in found.findings):
-            say(f"pictures of the findings: {_write_sheet(found, out)}")
+            say(f"pictures of the findings: {_write_sheet(found, data, out)}")
         if strict and found.errors:
             raise GateError(
                 f"{data} has errors ({', '.join(error.kind for error in found.errors)}), and --strict was given"
@@ -84,11 +85,11 @@ def _refuse_inside(out: Path, root: Path) -> None:
         )
 
 
-def _write_sheet(found: Audit, out: Path) -> Path:
+def _write_sheet(found: Audit, data: Path, out: Path) -> Path:
     from ox_classifier.audit.contact_sheet import check_sheet
 
     sections = [_section(found, finding) for finding in found.findings if finding.cases]
-    figure = check_sheet(sections, title=f"{found.listing.root.name or found.listing.root}: what was found")
+    figure = check_sheet(sections, title=f"{data.name or data}: what was found")
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "check.png") as beside:
         figure.savefig(beside)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
+from ox_classifier.errors import UsageError
 from ox_classifier.names import quoted
 from ox_classifier.staging import check_place
+from ox_classifier.wording import nearest
 
-Dataset = Literal["mnist", "fashion-mnist"]
-Name = Annotated[Dataset, typer.Argument(help="The dataset.", metavar="mnist|fashion-mnist", show_default=False)]
+Name = Annotated[str, typer.Argument(help="mnist or fashion-mnist.", metavar="DATASET", show_default=False)]
 Out = Annotated[Path, typer.Argument(help="Folder to make; it must not hold anything yet.", show_default=False)]
 Source = Annotated[
     str | None,
@@ -32,6 +33,7 @@ def import_(name: Name, out: Out, source: Source = None) -> None:
     Without --source the files come from where Debian's dataset-fashion-mnist puts them, else by download.
     """
     with user_errors():
+        _refuse_unknown(name, out)
         places.refuse_new(out, "OUT")
         check_place(out)
         if source is not None:
@@ -48,3 +50,13 @@ def import_(name: Name, out: Out, source: Source = None) -> None:
         say(f"{name}: {counts} images of {len(mnist.CLASSES[name])} classes")
         say(f"next: ox train --arch {ARCH[name]} --data {quoted(out)}")
         typer.echo(out)
+
+
+def _refuse_unknown(name: str, out: Path) -> None:
+    if name in ARCH:
+        return
+    if str(out) in ARCH:
+        raise UsageError(f"the dataset comes first, then the folder to make: ox dataset import {out} {quoted(name)}")
+    meant = nearest(name, ARCH)
+    hint = f": did you mean {meant}?" if meant else ""
+    raise UsageError(f"DATASET {name!r} is none of {', '.join(ARCH)}{hint}")

@@ -86,8 +86,9 @@ def preview(
         examples = _examples(_choose(listing, per_class, seed), listing, Recipe.of(arch).rule, augmenter, views, seed)
         if not examples:
             raise UsageError(f"none of the images tried in {data} can be read: see ox dataset check {data}")
-        note = ", ".join(f"{name} {value}" for name, value in settings.items()) or "none"
-        figure = figures.preview(examples, title=f"{data}, as {arch} is fed it", note=f"augmentation: {note}")
+        figure = figures.preview(
+            examples, title=f"{data}, as {arch} is fed it", note=f"augmentation: {varied.in_words(settings) or 'none'}"
+        )
         with replacing(out) as beside:
             figure.savefig(beside)
         say(f"{len(examples)} originals, {views} views each")

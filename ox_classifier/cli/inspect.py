@@ -10,6 +10,8 @@ import typer
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
+from ox_classifier.files import refuse_unwritable
+from ox_classifier.names import quoted
 
 
 def inspect(
@@ -23,10 +25,15 @@ def inspect(
     with user_errors():
         from ox_classifier import devices, runs
 
+        if run is not None and Path(run).is_file() and not (runs.ROOT / run).is_dir():
+            raise UsageError(f"{run} is a file, not a run: to look at an image, give --image {quoted(run)}")
         found = runs.find(run)
         for path in image or ():
+            if path.is_dir():
+                raise UsageError(f"--image {path} is a folder: give an image file; repeat --image for several")
             if not path.is_file():
                 raise UsageError(f"--image {path}: no such file; check the path")
+        refuse_unwritable(found.path / "inspect")
         say(f"run {found.name}: opening the network (TensorFlow takes some seconds to start)")
         devices.quiet_tensorflow()
         from ox_classifier.inspection import write

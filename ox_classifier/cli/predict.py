@@ -14,8 +14,9 @@ import typer
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say, track
 from ox_classifier.errors import OxError, UsageError
-from ox_classifier.names import is_printable, quoted
+from ox_classifier.names import is_printable, padded, quoted, width_of
 from ox_classifier.tables import class_columns, csv_line, formulas, json_line
+from ox_classifier.wording import counted
 
 if TYPE_CHECKING:
     from ox_classifier.runs import Run
@@ -44,7 +45,8 @@ def predict(
         write = _write_csv if as_csv else _write_json if as_json else _write_text
         failed = write(track(classifier.predict(paths), label="predicting", total=len(paths)), classifier.classes)
         if failed:
-            raise OxError(f"{failed} of {len(paths)} files could not be read; their rows say why")
+            rows = "its row says" if failed == 1 else "their rows say"
+            raise OxError(f"{failed:,} of {counted(len(paths), 'file')} could not be read; {rows} why")
 
 
 def collect(sources: list[str]) -> list[Path]:
@@ -53,12 +55,17 @@ def collect(sources: list[str]) -> list[Path]:
     Raises:
         UsageError: If a source is nothing, or a folder holds no image.
     """
-    from ox_classifier.data import folders
+    from ox_classifier import runs
+    from ox_classifier.data import csv_listing, folders
     from ox_classifier.data.listing import SUFFIXES, natural_key
 
     found: dict[Path, None] = {}
     for source in sources:
         path = Path(source)
+        if (path / "run.json").exists() or (not path.exists() and (runs.ROOT / source / "run.json").exists()):
+            raise UsageError(f"{source} is a run, not an image: did you mean --run {quoted(source)}?")
+        if path.suffix.lower() in csv_listing.SUFFIXES and path.is_file():
+            raise UsageError(f"{source} is a table, not an image: give image files, a folder of them or a quoted glob")
         if path.is_dir():
             below = folders.images_below(path)
             if not below:
@@ -120,13 +127,15 @@ def _write_json(predictions: Iterator, classes: tuple[str, ...]) -> int:
 def _write_text(predictions: Iterator, classes: tuple[str, ...]) -> int:
     failed = 0
     names = tuple(map(_shown, classes))
-    width = max(map(len, names))
+    width = max(map(width_of, names))
     for path, probabilities, error in predictions:
         if error:
             failed += 1
             sys.stdout.write(f"{'?':<{width}}          {_shown(path)}  ({_shown(error.reason)})\n")
         else:
-            sys.stdout.write(f"{names[probabilities.argmax()]:<{width}}  {probabilities.max():.4f}  {_shown(path)}\n")
+            sys.stdout.write(
+                f"{padded(names[probabilities.argmax()], width)}  {probabilities.max():.4f}  {_shown(path)}\n"
+            )
     return failed
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
+from ox_classifier.files import refuse_unwritable
+
+if TYPE_CHECKING:
+    from ox_classifier.runs import Run
 
 SPLITS = ("train", "val", "test")
 
@@ -33,9 +38,23 @@ def report(
         from ox_classifier import runs
 
         found = runs.find(run)
-        say(f"run {found.name}: predicting {', '.join(splits)}")  # before the slow imports
+        refuse_unwritable(found.path / "report")
+        say(f"run {found.name}: {_what_is_done(found, splits)}")  # before the slow imports
         from ox_classifier.report import metrics, write
 
         folder, results = write.write(found, splits)
         typer.echo(metrics.table(results))
         typer.echo(folder)
+
+
+def _what_is_done(run: Run, splits: Sequence[str]) -> str:
+    """The splits that the run has of those asked for."""
+    try:
+        there = set(run.splits().values())
+    except UsageError:  # said by what needs them
+        there = set(splits)
+    answered = bool(run.folds) and "val" in splits
+    predicted = [name for name in splits if name in there and not (answered and name == "val")]
+    parts = ["held-out, as the folds answered it"] if answered else []
+    parts += [f"predicting {', '.join(predicted)}"] if predicted else []
+    return "; ".join(parts) or f"looking for {', '.join(splits)}"

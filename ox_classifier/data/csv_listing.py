@@ -12,6 +12,7 @@ from ox_classifier.data import table_text
 from ox_classifier.data.listing import SPLIT_FOLDERS, LabelledImage, Listing, checked
 from ox_classifier.errors import UsageError
 from ox_classifier.limits import stays_below
+from ox_classifier.wording import counted
 
 NAMES = ("path", "label", "split", "group")
 COLUMNS = "path,label[,split][,group]"
@@ -96,7 +97,7 @@ def with_groups(listing: Listing, regex: str) -> Listing:
         example = listing.name(listing.images[0].path) if listing.images else "none"
         raise UsageError(f"--group {regex!r} fits none of {len(images):,} paths, such as {example}")
     groups = len({image.group for image in images if image.group})
-    note = f"--group {regex!r}: {groups:,} groups in {found:,} of {len(images):,} files"
+    note = f"--group {regex!r}: {counted(groups, 'group')} in {found:,} of {counted(len(images), 'file')}"
     return replace(listing, images=tuple(images), notes=(*listing.notes, note))
 
 
@@ -107,10 +108,9 @@ def _likeliest(csv_path: Path) -> Table:
         header, rows = table_text.rows(csv_path, text, NAMES)
         missing = [name for name in ("path", "label") if name not in header]
         if missing:
-            has = ", ".join(filter(None, header))[:100] or "none"
-            raise UsageError(
-                f"{csv_path} lacks the column {' and '.join(missing)} (it has {has}): expected a first line {COLUMNS}"
-            )
+            has = ", ".join(filter(None, table_text.columns(text, NAMES)))[:100] or "none"
+            lacks = f"column{'s' if len(missing) > 1 else ''} {' and '.join(missing)}"
+            raise UsageError(f"{csv_path} lacks the {lacks} (it has {has}): expected a first line {COLUMNS}")
         images = _images(csv_path, rows)
         places = [_place(csv_path.parent, image) for image in images]
         there = sum(map(bool, places))

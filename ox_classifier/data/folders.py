@@ -37,7 +37,7 @@ def find(data: Path | str, *, to_learn: bool = True) -> Listing:
         images = [LabelledImage(p, label) for label, p in walk.labelled(data)]
     if walk.unread and not images:
         raise UsageError(f"no images found in {data}, where this can't be read: {walk.unread[0]}")
-    listing = Listing(data, (), tuple(images), walk.notes(data), tuple(walk.unread))
+    listing = Listing(data, (), tuple(images), walk.notes(data), tuple(walk.unread), tuple(walk.outside))
     return checked(listing, walk.other, to_learn=to_learn)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ox_classifier.data.images import SUFFIXES, ImageError
 from ox_classifier.errors import UsageError
+from ox_classifier.wording import counted
 
 SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = dict.fromkeys(("train", "training"), "train") | dict.fromkeys(("val", "valid", "validation"), "val")
@@ -37,7 +40,8 @@ class LabelledImage:
 class Listing:
     """What a data folder holds: class names in order, every image file once, and what was passed over.
 
-    `unread` are folders that can't be read, so that nobody knows what is in them.
+    `unread` are folders that can't be read, so that nobody knows what is in them; `outside` are images that lie beside
+    the class folders and so are of no class.
     """
 
     root: Path
@@ -45,6 +49,7 @@ class Listing:
     images: tuple[LabelledImage, ...]
     notes: tuple[str, ...] = ()
     unread: tuple[ImageError, ...] = ()
+    outside: tuple[str, ...] = ()
 
     def name(self, path: Path) -> str:
         """The path as reports write it: below the data folder, with forward slashes."""
@@ -83,7 +88,8 @@ def checked(listing: Listing, other: Counter | None = None, *, to_learn: bool = 
             )
     if to_learn and len(classes) < 2:
         raise UsageError(
-            f"{listing.root} has images of one class only ({classes[0]!r}): expected two or more classes, as {LAYOUTS}"
+            f"{listing.root} has images of one class only ({classes[0]!r}): {_inside(listing, classes[0])}"
+            f"expected two or more classes, as {LAYOUTS}"
         )
     images = tuple(sorted(listing.images, key=lambda i: natural_key(listing.name(i.path))))
     return replace(listing, classes=classes, images=images)
@@ -91,14 +97,39 @@ def checked(listing: Listing, other: Counter | None = None, *, to_learn: bool = 
 
 def _nothing_found(root: Path, other: Counter) -> str:
     direct = [p for p in root.iterdir() if p.suffix.lower() in SUFFIXES] if root.is_dir() else []
-    looked = f"no images found in the class folders of {root} (looked for {LAYOUTS}, {' '.join(SUFFIXES)})"
+    found = f"no images found in the class folders of {root}"
+    looked = f"(looked for {LAYOUTS}, {' '.join(SUFFIXES)})"
     if direct:
-        return (
-            f"{looked}: {len(direct)} images lie in {root} itself; put them in a folder for each class, {root}/<class>"
-        )
+        how = f"put them in a folder for each class, {root}/<class>"
+        return f"{found}: {_lie(len(direct))} in {root} itself; {how} {looked}"
     if other:
-        return f"{looked}: found {kinds(other)} instead; convert them or point --data at another folder"
-    return f"{looked}: it holds no files; point --data at another folder"
+        return f"{found}: it holds {kinds(other)} instead; convert them or point --data at another folder {looked}"
+    return f"{found}: it holds no files; point --data at another folder {looked}"
+
+
+def outside_note(files: Sequence[str]) -> str:
+    """What is said of images that lie beside the class folders."""
+    places = sorted({os.path.dirname(file) or "." for file in files})  # noqa: PTH120
+    themselves, used = "itself" if len(places) == 1 else "themselves", "is" if len(files) == 1 else "are"
+    return (
+        f"{_lie(len(files))} in {', '.join(places[:3])} {themselves}, outside the class folders, and {used} not used: "
+        "move what is to be used into a class folder"
+    )
+
+
+def _lie(count: int) -> str:
+    return f"{counted(count, 'image')} {'lies' if count == 1 else 'lie'}"
+
+
+def _inside(listing: Listing, label: str) -> str:
+    """The hint that the classes may lie a folder deeper, where every image of the only class lies in one of several."""
+    start = f"{(listing.root / label).as_posix()}/"
+    below = [image.path.as_posix().removeprefix(start).split("/") for image in listing.images if not image.split]
+    names = sorted({parts[0] for parts in below if len(parts) > 1}, key=natural_key)
+    if len(names) < 2 or any(len(parts) < 2 for parts in below) or len(below) < len(listing.images):
+        return ""
+    shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+    return f"{label} holds folders {shown}: did you mean {start.rstrip('/')}? Else "
 
 
 def kinds(counts: Counter) -> str:

@@ -51,12 +51,7 @@ def rows(path: Path, text: str, known: Collection[str], *, strip: bool = True) -
     Raises:
         UsageError: If it is no table, a known column stands there twice, or a row has more cells than the first line.
     """
-    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
-    told = EXCEL_SEPARATOR.fullmatch(first)
-    if told:
-        separator = told[1]
-    else:
-        separator = max(SEPARATORS, key=lambda sign: sum(name in known for name in _names(first, sign)))
+    separator, told = _separator(text, known)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         if told:
@@ -79,6 +74,24 @@ def rows(path: Path, text: str, known: Collection[str], *, strip: bool = True) -
     ]
 
 
+def columns(text: str, known: Collection[str]) -> list[str]:
+    """Column names as they are written."""
+    separator, told = _separator(text, known)
+    return _cells((re.split(r"\r\n|[\r\n]", text, maxsplit=2)[told:] or [""])[0], separator)
+
+
+def _separator(text: str, known: Collection[str]) -> tuple[str, bool]:
+    """The separator, and whether a first line of its own tells it; where no column is known, that of most columns."""
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
+    told = EXCEL_SEPARATOR.fullmatch(first)
+    if told:
+        return told[1], True
+    split = {sign: _cells(first, sign) for sign in SEPARATORS}
+    return max(
+        SEPARATORS, key=lambda sign: (sum(name.lower() in known for name in split[sign]), len(split[sign]))
+    ), False
+
+
 def _told(content: bytes) -> str | None:
     """The encoding, where the bytes leave no doubt."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -92,8 +105,8 @@ def _told(content: bytes) -> str | None:
     return "utf-8"
 
 
-def _names(line: str, separator: str) -> list[str]:
+def _cells(line: str, separator: str) -> list[str]:
     try:
-        return [cell.strip().lower() for cell in next(csv.reader([line], delimiter=separator), [])]
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
     except csv.Error:
         return []

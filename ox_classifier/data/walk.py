@@ -9,9 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from ox_classifier.data.images import SUFFIXES, ImageError
-from ox_classifier.data.listing import SET_ASIDE, kinds, natural_key
+from ox_classifier.data.listing import SET_ASIDE, kinds, natural_key, outside_note
 from ox_classifier.data.regular_file import why
+from ox_classifier.wording import counted
 
+OWN_LIST = "marks.csv"  # what `ox dataset make` writes beside the class folders
 SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"}
 
 
@@ -24,6 +26,7 @@ class Walk:
         self.empty: list[str] = []
         self.links: list[str] = []  # to folders
         self.set_aside: dict[Path, int] = {}  # images in each such folder
+        self.outside: list[str] = []  # images beside the class folders
         self.other: Counter[str] = Counter()
 
     def folders(self, folder: Path) -> list[Path]:
@@ -36,8 +39,13 @@ class Walk:
     def labelled(self, folder: Path) -> Iterable[tuple[str, str]]:
         """(class name, file) for every image below the class folders of `folder`."""
         for entry in self._entries(folder):
-            if not _is_folder(entry) and not self._hide(entry.name):
-                self.other[os.path.splitext(entry.name)[1].lower() or "no suffix"] += 1  # noqa: PTH122
+            if _is_folder(entry) or self._hide(entry.name) or entry.name == OWN_LIST:
+                continue
+            suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122
+            if suffix in SUFFIXES:
+                self.outside.append(os.fspath(Path(folder, entry.name)))
+            else:
+                self.other[suffix or "no suffix"] += 1
         for class_folder in self.folders(folder):
             files = self.files(class_folder)
             if not files:
@@ -68,14 +76,21 @@ class Walk:
         """One line for each kind of thing passed over."""
         lines = []
         if self.hidden:
-            lines.append(f"skipped {len(self.hidden)} hidden or system entries in {root} ({_some(self.hidden)})")
+            lines.append(
+                f"skipped {counted(len(self.hidden), 'hidden or system entry')} in {root} ({_some(self.hidden)})"
+            )
         if self.set_aside:
             there = ", ".join(map(str, self.set_aside))
-            lines.append(f"passed over {sum(self.set_aside.values()):,} images set aside in {there}")
+            lines.append(f"passed over {counted(sum(self.set_aside.values()), 'image')} set aside in {there}")
+        if self.outside:
+            lines.append(outside_note(self.outside))
         if self.other:
-            lines.append(f"skipped {sum(self.other.values())} files that are no images ({kinds(self.other)})")
+            count = sum(self.other.values())
+            what = "that is no image" if count == 1 else "that are no images"
+            lines.append(f"skipped {counted(count, 'file')} {what} ({kinds(self.other)})")
         if self.links:
-            lines.append(f"skipped {len(self.links)} links to folders, which are not followed ({_some(self.links)})")
+            what = "a folder, which is" if len(self.links) == 1 else "folders, which are"
+            lines.append(f"skipped {counted(len(self.links), 'link')} to {what} not followed ({_some(self.links)})")
         if self.empty:
             lines.append(f"skipped empty class folders ({_some(self.empty)})")
         return tuple(lines)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
@@ -35,8 +36,14 @@ def fetch(address: str, names: Sequence[str], folder: Path, *, most_bytes: int) 
                     file.write(chunk)
         except (OSError, ValueError, HTTPException) as error:  # urllib's own errors are OSErrors
             raise UsageError(
-                f"{address}/{name} can't be fetched ({error}): check the address, or use a folder"
+                f"{address}/{name} can't be fetched ({_reason(error)}): check the address, or use a folder"
             ) from None
+
+
+def _reason(error: Exception) -> str:
+    """In words, without the wrapping that urllib puts around it."""
+    inner = error.reason if isinstance(error, URLError) and not isinstance(error, HTTPError) else error
+    return str(getattr(inner, "strerror", None) or inner)
 
 
 def _chunks(answer, most_bytes: int) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing, write_text
 from ox_classifier.inspection import figures, gradcam, layers
 from ox_classifier.inspection.page import Chapter, Picture, Section, html
+from ox_classifier.names import quoted
 from ox_classifier.networks import bases, builders, saved
 from ox_classifier.runs import Run
 
@@ -27,6 +28,7 @@ NO_DIAGRAM = (
 )
 MADE_AGAIN = "The weights before training and after. Those before are computed again from the run's seed."
 UNFOLDED = 3  # layers whose feature maps are shown at once; VGG16 has 13
+PICTURES = ("diagram.png", "kernels_*.png", "histogram_*.png", "gradcam_*.png", "maps_*.png")  # all that a page shows
 TALL = 12  # layers whose diagram still fits a page
 
 
@@ -48,14 +50,27 @@ def write(run: Run, images: Sequence[Path] = ()) -> tuple[Path, list[layers.Laye
     if images:
         chapters.append(_images(run, model, images, pixels, folder))
     else:
-        told = "None given: ox inspect --image FILE shows what the network makes of it, and what decided."
+        told = f"None given: ox inspect {quoted(run.name)} --image FILE shows what the network makes of it, and why."
         chapters.append(Chapter("Images", [told]))
     summary = [
         f"{run.arch}, trained to tell {len(run.classes)} classes apart: {', '.join(run.classes)}.",
         f"It sees every image as {rule}.",
     ]
+    _remove_others(folder, chapters)
     write_text(folder / "index.html", html(f"Inside {run.name}", summary, chapters))
     return folder / "index.html", rows
+
+
+def _remove_others(folder: Path, chapters: Sequence[Chapter]) -> None:
+    """Remove the pictures of an earlier page that this one doesn't show."""
+    sections = [section for chapter in chapters for section in chapter.sections]
+    shown = [picture for part in (*chapters, *sections) for picture in part.pictures]
+    shown += [picture for section in sections for picture in section.more]
+    kept = {picture.path for picture in shown}
+    for pattern in PICTURES:
+        for path in folder.glob(pattern):
+            if path not in kept:
+                path.unlink()
 
 
 def untrained(run: Run) -> keras.Model:

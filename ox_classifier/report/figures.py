@@ -123,7 +123,7 @@ def heading(letters: Lettering, title: str, inches: float, size: float) -> list[
 def _mark_best(axes: Axes, epochs: np.ndarray, values: np.ndarray, best_epoch: int, kind: str) -> None:
     value = values[int(np.flatnonzero(epochs == best_epoch)[0])]
     axes.axvline(best_epoch, color=RED, linewidth=1, alpha=0.5)
-    ring = {"markersize": 10, "markerfacecolor": "none", "markeredgewidth": 1.8, "linestyle": "none"}
+    ring = {"markersize": 10, "markerfacecolor": "none", "markeredgewidth": 1.8, "linestyle": "none", "clip_on": False}
     axes.plot([best_epoch], [value], "o", color=RED, label=f"{kind} epoch {best_epoch}: {value:.4f}", **ring)
 
 

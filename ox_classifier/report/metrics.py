@@ -8,7 +8,7 @@ import numpy as np
 from sklearn import metrics as sk
 
 from ox_classifier.intervals import accuracy_text, wilson
-from ox_classifier.names import printable
+from ox_classifier.names import padded, printable, width_of
 
 
 def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -69,9 +69,9 @@ def table(results: dict[str, dict]) -> str:
         lines.append(f"{split}: accuracy {accuracy_text(result['correct'], result['images'])}")
         lines.append(f"  ROC AUC {auc}   log loss {result['log_loss']:.4f}")
         names = [printable(name) for name in result["classes"]]
-        width = max(5, *map(len, names))
+        width = max(5, *map(width_of, names))
         lines.append(f"  {'class':<{width}}  precision  recall      F1  support")
         for name, row in zip(names, result["classes"].values(), strict=True):
             of_class = f"{row['precision']:9.4f}  {row['recall']:6.4f}  {row['f1']:6.4f}  {row['support']:7}"
-            lines.append(f"  {name:<{width}}  {of_class}")
+            lines.append(f"  {padded(name, width)}  {of_class}")
     return "\n".join(lines)
