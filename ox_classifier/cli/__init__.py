@@ -12,6 +12,7 @@ import typer
 from ox_classifier.cli import lean_imports
 from ox_classifier.cli.arch import arch
 from ox_classifier.cli.command import Command
+from ox_classifier.cli.compare import compare
 from ox_classifier.cli.dataset_apply import apply
 from ox_classifier.cli.dataset_check import check
 from ox_classifier.cli.dataset_import import import_
@@ -22,6 +23,7 @@ from ox_classifier.cli.doctor import doctor
 from ox_classifier.cli.inspect import inspect
 from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
+from ox_classifier.cli.runs import runs
 from ox_classifier.cli.sentences import SentenceGroup
 from ox_classifier.cli.train import Command as TrainCommand
 from ox_classifier.cli.train import train
@@ -48,7 +50,9 @@ dataset = typer.Typer(
 app.command(cls=TrainCommand)(train)
 app.command(cls=Command)(arch)
 app.command(cls=Command)(report)
+app.command(cls=Command)(compare)
 app.command(cls=Command)(predict)
+app.command(cls=Command)(runs)
 app.command(cls=Command)(inspect)
 app.command(cls=Command)(doctor)
 dataset.command(cls=Command)(make)

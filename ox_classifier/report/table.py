@@ -74,18 +74,24 @@ def held_out(run: Run) -> Predictions:
 def kept(run: Run, splits: Sequence[str]) -> Predictions:
     """The rows of the last report in other splits than these; none if it was of another model, or is damaged."""
     none = Predictions(run.classes, (), (), np.array([], dtype=int), np.empty((0, len(run.classes)), np.float32))
+    found, same = reported(run)
+    earlier = none if found is None else found.take([i for i, name in enumerate(found.splits) if name not in splits])
+    if earlier.paths and not same:
+        left = ", ".join(sorted(set(earlier.splits)))
+        say(f"no longer in the report, as another model or ox predicted it: {left} (--split adds it again)")
+    return earlier if same else none
+
+
+def reported(run: Run) -> tuple[Predictions | None, bool]:
+    """The last report's table, None if there is none or it is damaged; and whether the run's model is what made it."""
     try:
         limits.check_file(run.path / METRICS, limits.MOST_JSON)
         told = json.loads((run.path / METRICS).read_text(encoding="utf-8"))
-        rows = [row for row in run.read_table(FILE) if row["split"] not in splits]
+        rows = run.read_table(FILE)
         same = told.get("fingerprint") == fingerprint(run)
-        earlier = Predictions.from_rows(run.classes, rows) if rows and same else none
+        return (Predictions.from_rows(run.classes, rows) if rows else None), same
     except (UsageError, OSError, AttributeError, ValueError, KeyError, TypeError, RecursionError):
-        return none
-    if rows and not same:
-        left = ", ".join(sorted({row["split"] for row in rows}))
-        say(f"no longer in the report, as another model or ox predicted it: {left} (--split adds it again)")
-    return earlier
+        return None, False
 
 
 def fingerprint(run: Run) -> str:

@@ -98,6 +98,11 @@ def unfinished(root: Path = ROOT) -> Run:
     return found
 
 
+def every(root: Path = ROOT) -> Iterator[Run]:
+    """Every run, the one that was changed last first; those that can't be read are passed over with a line."""
+    return _latest_first(root, "run.json")
+
+
 def _folders(root: Path, holding: str) -> list[Path]:
     """Folders of `root` that hold a file of that name; hidden ones are in the making."""
     return [path.parent for path in root.glob(f"*/{holding}") if not path.parent.name.startswith(".")]
