@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,12 +19,19 @@ def report(
     split: Annotated[
         list[str] | None, typer.Option(help="train, val or test; repeat for several [default: val test].")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Judge the run on another labelled folder or CSV, in a report of its own.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Write confusion matrices, grids of the wrong predictions, curves and metrics of a run.
 
     Example: ox report lenet-1 --split train
 
-    Splits that the report has already stay in it. Prints the metrics of each split and, as the last line, the folder.
+    Splits that the report has already stay in it; with --data, images without a split count as test. Prints the
+    metrics of each split and, as the last line, the folder.
     """
     with user_errors():
         splits = tuple(dict.fromkeys(split or ("val", "test")))
@@ -33,9 +41,10 @@ def report(
         from ox_classifier import runs
 
         found = runs.find(run)
-        say(f"run {found.name}: predicting {', '.join(splits)}")  # before the slow imports
-        from ox_classifier.report import metrics, write
+        say(f"run {found.name}: predicting {data or ', '.join(splits)}")  # before the slow imports
+        from ox_classifier.report import elsewhere, metrics, write
 
-        folder, results = write.write(found, splits)
+        others = None if data is None else elsewhere.find(found, data, splits)
+        folder, results = write.write(found, splits, elsewhere=others)
         typer.echo(metrics.table(results))
         typer.echo(folder)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -48,9 +49,18 @@ def predict(run: Run, splits: Sequence[str]) -> Predictions:
     used = sorted((row for row in run.read_table("split.csv") if row["split"] in splits), key=lambda row: row["path"])
     if not used:
         raise UsageError(f"run {run.name} has no images in {', '.join(splits)}: give another --split")
-    answers = Classifier(run).predict(run.source(row["path"]) for row in used)
+    return answers(run, used, run.source)
+
+
+def answers(run: Run, used: Sequence[Mapping[str, str]], source: Callable[[str], Path]) -> Predictions:
+    """What the run's network says of images, each with its path, label and split; `source` says where a path lies.
+
+    Raises:
+        UsageError: If none of them can be read.
+    """
+    answered = Classifier(run).predict(source(row["path"]) for row in used)
     rows, truth, probabilities, lost = [], [], [], []
-    for row, answer in track(zip(used, answers, strict=True), label="predicting", total=len(used)):
+    for row, answer in track(zip(used, answered, strict=True), label="predicting", total=len(used)):
         if answer.error:
             lost.append(answer.error)
             continue
@@ -58,9 +68,9 @@ def predict(run: Run, splits: Sequence[str]) -> Predictions:
         truth.append(run.classes.index(row["label"]))
         probabilities.append(answer.probabilities)
     if not rows:
-        raise UsageError(f"none of the {len(used)} images of {run.name} can be read any more; the first: {lost[0]}")
+        raise UsageError(f"none of the {len(used)} images can be read; the first: {lost[0]}")
     for error in lost:
-        say(f"left out, it could be read when the run was trained: {error}")
+        say(f"left out, as it can't be read: {error}")
     paths, names = tuple(row["path"] for row in rows), tuple(row["split"] for row in rows)
     return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities))
 
