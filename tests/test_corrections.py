@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import random
 import shutil
@@ -151,6 +152,26 @@ def test_a_file_that_takes_the_place_meanwhile_is_never_written_over(data, corre
     (data / "train/o/anna/3.png").write_bytes(b"precious")
     assert ox("--undo", corrections.with_name("undo.csv"), "--yes").exit_code == 1
     assert (data / "train/o/anna/3.png").read_bytes() == b"precious" and (data / "train/x/anna/3.png").exists()
+
+
+def test_another_disk_and_ctrl_c_leave_every_file_in_its_place(data, corrections, monkeypatch):
+    before = tree(data)
+    correct(corrections, data, {"train/o/1.png": "x", "test/o/1.png": "x"})
+
+    def fail(error):
+        def rename(source, target):
+            raise error
+
+        monkeypatch.setattr(moves, "rename_new", rename)
+        return ox(corrections, "--data", data, "--yes")
+
+    refused = fail(OSError(errno.EXDEV, "Invalid cross-device link"))
+    assert refused.exit_code == 1 and "train/o/1.png: it can't be moved (Invalid cross-device link)" in refused.stderr
+    full = fail(OSError(errno.ENOSPC, "No space left on device"))
+    assert full.exit_code == 1 and "the same command completes the work" in full.stderr
+    stopped = fail(KeyboardInterrupt())
+    assert stopped.exit_code == 130 and "the same command completes the work" in stopped.stderr
+    assert tree(data) == before
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -18,7 +18,10 @@ from ox_classifier import limits, runs
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
 from ox_classifier.errors import UsageError
+from ox_classifier.report import overview
+from ox_classifier.report.differing_settings import differing
 from ox_classifier.runs import Run
+from ox_classifier.tables import csv_line
 from tests import hand_made
 from tests.conftest import draw_folder
 from tests.hand_made import HISTORY
@@ -117,6 +120,28 @@ def test_any_one_wrong_value_in_run_json_is_a_sentence_or_harmless(run):
         except Exception as error:
             pytest.fail(f"{name}: {error!r}")
     assert refused > 400
+
+
+def test_a_run_that_passes_the_schema_is_listed_and_compared(run, quick_pictures):
+    """`ox runs` is whole whatever one run says; `ox compare` answers, or says one sentence."""
+    shutil.copytree(run.path, run.path.with_name("lenet-2"))
+    assert ox("compare", "lenet-2", "lenet-1").exit_code == 0
+    config = json.loads((run.path / "run.json").read_text())
+    told = ("classes", "pixels", "data", "augmentation", "splitting", "cross_validation")
+    for name, changed in mutants(config | {"cross_validation": [["a", 1, 2]]}):
+        (run.path / "run.json").write_text(json.dumps(changed))
+        try:
+            found = runs.find("lenet-1")
+        except UsageError:
+            continue
+        row = overview.row_of(found)
+        assert "lenet-1" in overview.text(overview.ordered([row], "val")), name
+        assert len(csv_line(overview.as_dict(row).values())) > 20
+        differing([found.settings, config])
+        if name.startswith(told):
+            result = ox("compare", "lenet-2", "lenet-1")
+            assert result.exception is None or isinstance(result.exception, SystemExit), (name, result.exception)
+            assert result.exit_code in (0, 2), name
 
 
 def test_what_passes_the_schema_passes_the_commands(run, quick_pictures):

@@ -12,6 +12,7 @@ import typer
 from ox_classifier.cli import lean_imports
 from ox_classifier.cli.arch import arch
 from ox_classifier.cli.command import Command
+from ox_classifier.cli.compare import compare
 from ox_classifier.cli.dataset_apply import apply
 from ox_classifier.cli.dataset_check import check
 from ox_classifier.cli.dataset_import import import_
@@ -22,6 +23,7 @@ from ox_classifier.cli.doctor import doctor
 from ox_classifier.cli.inspect import inspect
 from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
+from ox_classifier.cli.runs import runs
 from ox_classifier.cli.sentences import SentenceGroup
 from ox_classifier.cli.train import Command as TrainCommand
 from ox_classifier.cli.train import train
@@ -49,7 +51,9 @@ dataset = typer.Typer(
 app.command(cls=TrainCommand, short_help="Train a network on a folder of images.")(train)
 app.command(cls=Command, short_help="Show the networks that --arch can name.")(arch)
 app.command(cls=Command, short_help="Write matrices, mistakes, curves and metrics of a run.")(report)
+app.command(cls=Command, short_help="Say what two runs differ in, and whether by chance.")(compare)
 app.command(cls=Command, short_help="Say which class each image is.")(predict)
+app.command(cls=Command, short_help="List the runs with what they are worth.")(runs)
 app.command(cls=Command, short_help="Show a network's layers, kernels and what it looks at.")(inspect)
 app.command(cls=Command, short_help="Say what ox finds on this machine.")(doctor)
 dataset.command(cls=Command, short_help="Draw O and X marks.")(make)

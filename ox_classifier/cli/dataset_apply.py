@@ -89,7 +89,7 @@ def _move(data: Path, file: Path, found: list[Correction], yes: bool, dry_run: b
             say(f"{path}: an earlier call was stopped after {count:,} of {len(begun.moves):,} files: completing it")
             _show(waiting, [], dry_run)
             if _agreed(f"move {_files(len(waiting))}?", yes, dry_run):
-                _finish(moves.carry_out(root, begun.moves, begun.folders), path, ())
+                _finish(_carried_out(begun, path), path, ())
             return
     done = {move.source for _, begun in earlier for move in begun.moves}
     rest = [one for one in found if one.path not in done]
@@ -105,7 +105,17 @@ def _move(data: Path, file: Path, found: list[Correction], yes: bool, dry_run: b
         same = [(path, one) for path, one in known if one.moves == planned.moves]  # undone, or killed at its start
         new = journal.Journal(root, origin, planned.moves, planned.folders)
         path, new = same[0] if same else (journal.write(new, file.parent), new)
-        _finish(moves.carry_out(root, new.moves, new.folders), path, planned.refused)
+        _finish(_carried_out(new, path), path, planned.refused)
+
+
+def _carried_out(found: Journal, path: Path) -> Outcome:
+    from ox_classifier.corrections import moves
+
+    try:
+        return moves.carry_out(found.root, found.moves, found.folders)
+    except BaseException:  # Ctrl-C, a full disk
+        say(f"stopped: the same command completes the work, ox dataset apply --undo {quoted(path)} takes it back")
+        raise
 
 
 def _finish(outcome: Outcome, path: Path, refused: Sequence[Refusal]) -> None:

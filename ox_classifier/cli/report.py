@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,12 +24,19 @@ def report(
     split: Annotated[
         list[str] | None, typer.Option(help="train, val or test; repeat for several [default: val test].")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Judge the run on another labelled folder or CSV, in a report of its own.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Write confusion matrices, grids of the wrong predictions, curves and metrics of a run.
 
     Example: ox report lenet-1 --split train
 
-    Splits that the report has already stay in it. Prints the metrics of each split and, as the last line, the folder.
+    Splits that the report has already stay in it; with --data, images without a split count as test. Prints the
+    metrics of each split and, as the last line, the folder.
     """
     with user_errors():
         splits = tuple(dict.fromkeys(split or ("val", "test")))
@@ -39,10 +47,12 @@ def report(
 
         found = runs.find(run)
         refuse_unwritable(found.path / "report")
-        say(f"run {found.name}: {_what_is_done(found, splits)}")  # before the slow imports
-        from ox_classifier.report import metrics, write
+        what = f"predicting {data}" if data else _what_is_done(found, splits)
+        say(f"run {found.name}: {what}")  # before the slow imports
+        from ox_classifier.report import elsewhere, metrics, write
 
-        folder, results = write.write(found, splits)
+        others = None if data is None else elsewhere.find(found, data, splits)
+        folder, results = write.write(found, splits, elsewhere=others)
         typer.echo(metrics.table(results))
         typer.echo(folder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,11 +90,16 @@ class ImageDataset:
 
     def fingerprint(self) -> str:
         """One digest of every file's bytes, label and split: equal for equal training data, wherever it lies."""
-        digest = hashlib.blake2b(digest_size=16)
-        for file in self.files:
-            digest.update(f"{file.label}\0{file.split}\0".encode("utf-8", "surrogateescape"))
-            digest.update(self.contents.digest(file.path))
-        return digest.hexdigest()
+        return fingerprint((file.label, file.split, self.contents.digest(file.path)) for file in self.files)
+
+
+def fingerprint(files: Iterable[tuple[str, str, bytes]]) -> str:
+    """One digest of the label, the split and the digest of every file, in the order of split.csv."""
+    digest = hashlib.blake2b(digest_size=16)
+    for label, split, content in files:
+        digest.update(f"{label}\0{split}\0".encode("utf-8", "surrogateescape"))
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def load(

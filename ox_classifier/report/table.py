@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -48,9 +49,18 @@ def predict(run: Run, splits: Sequence[str]) -> Predictions:
     used = sorted((row for row in run.read_table("split.csv") if row["split"] in splits), key=lambda row: row["path"])
     if not used:
         raise UsageError(f"run {run.name} has no images in {', '.join(splits)}: give another --split")
-    answers = Classifier(run).predict(run.source(row["path"]) for row in used)
+    return answers(run, used, run.source)
+
+
+def answers(run: Run, used: Sequence[Mapping[str, str]], source: Callable[[str], Path]) -> Predictions:
+    """What the run's network says of images, each with its path, label and split; `source` says where a path lies.
+
+    Raises:
+        UsageError: If none of them can be read.
+    """
+    answered = Classifier(run).predict(source(row["path"]) for row in used)
     rows, truth, probabilities, lost = [], [], [], []
-    for row, answer in track(zip(used, answers, strict=True), label="predicting", total=len(used)):
+    for row, answer in track(zip(used, answered, strict=True), label="predicting", total=len(used)):
         if answer.error:
             lost.append(answer.error)
             continue
@@ -58,9 +68,9 @@ def predict(run: Run, splits: Sequence[str]) -> Predictions:
         truth.append(run.classes.index(row["label"]))
         probabilities.append(answer.probabilities)
     if not rows:
-        raise UsageError(f"none of the {len(used)} images of {run.name} can be read any more; the first: {lost[0]}")
+        raise UsageError(f"none of the {len(used)} images can be read; the first: {lost[0]}")
     for error in lost:
-        say(f"left out, it could be read when the run was trained: {error}")
+        say(f"left out, as it can't be read: {error}")
     paths, names = tuple(row["path"] for row in rows), tuple(row["split"] for row in rows)
     return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities))
 
@@ -74,18 +84,24 @@ def held_out(run: Run) -> Predictions:
 def kept(run: Run, splits: Sequence[str]) -> Predictions:
     """The rows of the last report in other splits than these; none if it was of another model, or is damaged."""
     none = Predictions(run.classes, (), (), np.array([], dtype=int), np.empty((0, len(run.classes)), np.float32))
+    found, same = reported(run)
+    earlier = none if found is None else found.take([i for i, name in enumerate(found.splits) if name not in splits])
+    if earlier.paths and not same:
+        left = ", ".join(sorted(set(earlier.splits)))
+        say(f"no longer in the report, as another model or ox predicted it: {left} (--split adds it again)")
+    return earlier if same else none
+
+
+def reported(run: Run) -> tuple[Predictions | None, bool]:
+    """The last report's table, None if there is none or it is damaged; and whether the run's model is what made it."""
     try:
         limits.check_file(run.path / METRICS, limits.MOST_JSON)
         told = json.loads((run.path / METRICS).read_text(encoding="utf-8"))
-        rows = [row for row in run.read_table(FILE) if row["split"] not in splits]
+        rows = run.read_table(FILE)
         same = told.get("fingerprint") == fingerprint(run)
-        earlier = Predictions.from_rows(run.classes, rows) if rows and same else none
+        return (Predictions.from_rows(run.classes, rows) if rows else None), same
     except (UsageError, OSError, AttributeError, ValueError, KeyError, TypeError, RecursionError):
-        return none
-    if rows and not same:
-        left = ", ".join(sorted({row["split"] for row in rows}))
-        say(f"no longer in the report, as another model or ox predicted it: {left} (--split adds it again)")
-    return earlier
+        return None, False
 
 
 def fingerprint(run: Run) -> str:

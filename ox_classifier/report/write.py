@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from ox_classifier.files import replacing, write_text
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.report import figures, metrics
 from ox_classifier.report.confusion_figure import confusion_matrix
+from ox_classifier.report.elsewhere import Elsewhere
 from ox_classifier.report.figures import Mistake
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.table import FILE, HELD_OUT, METRICS, fingerprint, table
@@ -25,25 +26,29 @@ MOST_MISTAKES = 48
 THUMBNAIL = 320
 
 
-def write(run: Run, splits: Sequence[str] = ("val", "test")) -> tuple[Path, dict[str, dict]]:
+def write(
+    run: Run, splits: Sequence[str] = ("val", "test"), *, elsewhere: Elsewhere | None = None
+) -> tuple[Path, dict[str, dict]]:
     """Predict every image of the splits and write what there is to see; gives the folder and the metrics by split.
 
     Splits that the last report has, of the same model, stay. Every file is made from the one table, and what the
-    table no longer has goes.
+    table no longer has goes. Images that lie `elsewhere` have a folder of their own, with nothing of an earlier report.
 
     Raises:
         UsageError: If the run has none of the splits, their images are gone, or the folder leads elsewhere.
     """
-    folder = run.folder("report")
-    found = table(run, splits)
+    folder = run.folder(elsewhere.folder if elsewhere else "report")
+    found = elsewhere.table(run) if elsewhere else table(run, splits)
+    source = elsewhere.source if elsewhere else run.source
     parts = {split: rows for split in SPLITS if (rows := found.of(split)).paths}
     results = {split: metrics.summary(rows.probabilities, rows.truth, run.classes) for split, rows in parts.items()}
     _remove_others(folder, parts)
-    run.write_table(FILE, found.header(), found.rows())
-    told = {"run": run.name, "fingerprint": fingerprint(run), **results}
-    write_text(run.path / METRICS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    run.write_table(f"{folder.name}/{Path(FILE).name}", found.header(), found.rows())
+    mark = elsewhere.fingerprint(run) if elsewhere else fingerprint(run)
+    told = {"run": run.name, "fingerprint": mark, **(elsewhere.told if elsewhere else {}), **results}
+    write_text(folder / Path(METRICS).name, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     for split, rows in parts.items():
-        _draw(run, split, rows, results[split])
+        _draw(run, split, rows, results[split], folder, source)
     _save(_curves(run), folder / "curves.png")
     return folder, results
 
@@ -55,22 +60,22 @@ def _remove_others(folder: Path, splits: Collection[str]) -> None:
                 (folder / name.format(split)).unlink(missing_ok=True)
 
 
-def _draw(run: Run, split: str, rows: Predictions, result: dict) -> None:
+def _draw(run: Run, split: str, rows: Predictions, result: dict, folder: Path, source: Callable[[str], Path]) -> None:
     heading = f"{run.name}, {split}: accuracy {accuracy_text(result['correct'], result['images'])}"
     counts = np.array(result["confusion_matrix"])
     worst = rows.worst()
     pictures = (
         confusion_matrix(counts, run.classes, title=heading.replace(" (", "\n(")),
-        figures.mistakes(_mistakes(run, worst), title=heading, total=len(worst.paths)),
+        figures.mistakes(_mistakes(run, worst, source), title=heading, total=len(worst.paths)),
     )
     for name, figure in zip(PICTURES, pictures, strict=True):
-        _save(figure, run.folder("report") / name.format(split))
+        _save(figure, folder / name.format(split))
 
 
-def _mistakes(run: Run, worst: Predictions) -> list[Mistake]:
+def _mistakes(run: Run, worst: Predictions, source: Callable[[str], Path]) -> list[Mistake]:
     wrong = worst.take(range(min(MOST_MISTAKES, len(worst.paths))))
     return [
-        Mistake(_thumbnail(run.source(path)), path, run.classes[truth], run.classes[predicted], float(row[predicted]))
+        Mistake(_thumbnail(source(path)), path, run.classes[truth], run.classes[predicted], float(row[predicted]))
         for path, truth, predicted, row in zip(
             wrong.paths, wrong.truth, wrong.predicted, wrong.probabilities, strict=True
         )

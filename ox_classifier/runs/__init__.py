@@ -17,6 +17,7 @@ from ox_classifier.runs.schema import SCHEMA
 
 ROOT = Path("runs")
 LATEST = "latest"
+MOST_SHOWN = 8
 MOST_NAME = 100  # bytes; names of files and folds are made of it
 
 
@@ -82,7 +83,8 @@ def find(run: str | Path | None = None, root: Path = ROOT) -> Run:
         except OSError:
             continue
         return Run(path)
-    there = ", ".join(sorted(path.name for path in _folders(root, "run.json"))) or "none"
+    names = sorted(path.name for path in _folders(root, "run.json"))
+    there = ", ".join(names[:MOST_SHOWN]) + (", ..." if len(names) > MOST_SHOWN else "") or "none"
     shown = str(run) if len(str(run)) <= 100 else str(run)[:100] + "..."
     raise UsageError(f"no run {shown!r}: expected the name of a run in {root}/ (there: {there}) or the path of one")
 
@@ -103,6 +105,11 @@ def unfinished(root: Path = ROOT) -> Run:
 def reference(run: Run, root: Path = ROOT) -> str:
     """How a command names the run: by its name where it lies in `root`, else by its path; quoted for a shell."""
     return quoted(run.name if run.path.absolute().parent == root.absolute() else str(run.path))
+
+
+def every(root: Path = ROOT) -> Iterator[Run]:
+    """Every run, the one that was changed last first; those that can't be read are passed over with a line."""
+    return _latest_first(root, "run.json")
 
 
 def _folders(root: Path, holding: str) -> list[Path]:

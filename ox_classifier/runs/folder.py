@@ -64,10 +64,15 @@ class Run:
         return self.state in ("finished", "interrupted") and self.onnx_file.is_file()
 
     @property
+    def killed(self) -> bool:
+        """Whether its process ended before the training did."""
+        process = self.config.get("process")
+        return self.state in ("preparing", "training") and bool(process) and not _alive(process)
+
+    @property
     def abandoned(self) -> bool:
         """Whether it was still preparing when its process ended: nothing was trained, nothing is lost with it."""
-        process = self.config.get("process")
-        return self.state == "preparing" and bool(process) and not _alive(process)
+        return self.state == "preparing" and self.killed
 
     @property
     def arch(self) -> str:
@@ -157,6 +162,11 @@ class Run:
     def best_epoch(self) -> int:
         """The epoch that was kept, from 1."""
         return self._recorded("best_epoch")
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the training took; None until it ended."""
+        return self.config.get("seconds")
 
     @property
     def folds(self) -> list[tuple[str, int, int]]:
