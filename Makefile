@@ -5,7 +5,7 @@ BIN := .venv/bin
 LOCK := $(shell $(PYTHON) -c 'import sys; print("--constraint requirements.lock" if sys.version_info[:2] == (3, 11) else "")')
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(LOCK)
 
-.PHONY: all test check install demo bench faults format lock licences audit clean
+.PHONY: all test check install demo bench faults fuzz format lock licences audit clean
 
 all: check
 	$(BIN)/python -m pytest
@@ -27,6 +27,12 @@ bench: .venv/.dev
 
 faults: .venv/.dev
 	$(BIN)/python -m tests.benchmarks.faults
+
+# make fuzz COUNT=200000 SEED=7: other files, more of them.
+COUNT ?= 20000
+SEED ?= 0
+fuzz: .venv/.dev
+	$(BIN)/python -m tests.benchmarks.fuzz --count $(COUNT) --seed $(SEED)
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
