@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ox_classifier.data import images
 from ox_classifier.files import replacing, write_text
 from ox_classifier.intervals import accuracy_text
-from ox_classifier.report import figures, metrics
+from ox_classifier.report import figures, metrics, run_page
 from ox_classifier.report.confusion_figure import confusion_matrix
 from ox_classifier.report.figures import Mistake
 from ox_classifier.report.predictions import Predictions
@@ -21,6 +21,7 @@ from ox_classifier.runs import Run
 
 SPLITS = ("train", "val", HELD_OUT, "test")
 PICTURES = ("confusion_matrix_{}.png", "mistakes_{}.png")  # of each split
+PAGE = "report.html"
 MOST_MISTAKES = 48
 THUMBNAIL = 320
 
@@ -40,11 +41,13 @@ def write(run: Run, splits: Sequence[str] = ("val", "test")) -> tuple[Path, dict
     results = {split: metrics.summary(rows.probabilities, rows.truth, run.classes) for split, rows in parts.items()}
     _remove_others(folder, parts)
     run.write_table(FILE, found.header(), found.rows())
-    told = {"run": run.name, "fingerprint": fingerprint(run), **results}
+    mark = fingerprint(run)
+    told = {"run": run.name, "fingerprint": mark, **results}
     write_text(run.path / METRICS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     for split, rows in parts.items():
         _draw(run, split, rows, results[split])
     _save(_curves(run), folder / "curves.png")
+    write_text(folder / PAGE, run_page.html(run, found, results, fingerprint=mark, root=run.data_root, folder=folder))
     return folder, results
 
 
