@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,12 @@ from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
 
+if TYPE_CHECKING:
+    from ox_classifier.runs import Run
+    from ox_classifier.training.stored_features import StoredFeatures
+
 SPLITS = ("train", "val", "test")
+FORMATS = ("png", "pdf", "svg")
 
 
 def report(
@@ -18,24 +23,45 @@ def report(
     split: Annotated[
         list[str] | None, typer.Option(help="train, val or test; repeat for several [default: val test].")
     ] = None,
+    format_: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="png, pdf or svg, for the still pictures; repeat for several [default: png]."),
+    ] = None,
 ) -> None:
-    """Write confusion matrices, grids of the wrong predictions, curves and metrics of a run.
+    """Write a page to look at a run's mistakes and mark wrong labels, with pictures, tables and metrics.
 
     Example: ox report lenet-1 --split train
 
-    Splits that the report has already stay in it. Prints the metrics of each split and, as the last line, the folder.
+    The page is report.html: one file that needs no network. Splits that the report has already stay in it. Prints the
+    metrics of each split and, as the last line, the folder.
     """
     with user_errors():
         splits = tuple(dict.fromkeys(split or ("val", "test")))
         for name in splits:
             if name not in SPLITS:
                 raise UsageError(f"--split {name!r} is unknown: give {', '.join(SPLITS)}")
+        formats = tuple(dict.fromkeys(format_ or ("png",)))
+        for name in formats:
+            if name not in FORMATS:
+                raise UsageError(f"--format {name!r} is unknown: give {', '.join(FORMATS)}")
         from ox_classifier import runs
 
         found = runs.find(run)
         say(f"run {found.name}: predicting {', '.join(splits)}")  # before the slow imports
         from ox_classifier.report import metrics, write
 
-        folder, results = write.write(found, splits)
+        folder, results = write.write(found, splits, formats=formats, stored=_stored)
         typer.echo(metrics.table(results))
         typer.echo(folder)
+
+
+def _stored(run: Run, width: int) -> StoredFeatures | None:
+    """What training left of a run on a frozen base; only for such a run is it worth to start TensorFlow."""
+    if not run.weights or run.fine_tuned_from is not None:
+        return None
+    from ox_classifier import devices
+
+    devices.quiet_tensorflow()
+    from ox_classifier.training.stored_features import stored_features
+
+    return stored_features(run, width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +65,8 @@ def explain(
 
 def _look(paths: list[str], pixels: np.ndarray, end: NetworkEnd | None, watch: Watch, maps: dict) -> None:
     if end:
-        try:
+        with suppress(NotKnownError):
             maps |= zip(paths, end.grad_cam(pixels), strict=True)
-        except NotKnownError:
-            pass
     missing = [i for i, path in enumerate(paths) if path not in watch.inks]
     if missing:
         features = watch.end.features(pixels[missing]) if watch.end else [None] * len(missing)

@@ -94,8 +94,8 @@ def sentence(tried: int, named: int, accuracy: float) -> str:
             f"None of {tried} slices (sources, sizes, brightness, ink, polarity) is worse than the rest beyond chance."
         )
     return (
-        f"{tried} slices were compared, the whole has {percent(accuracy)}. Of forty equal slices one would look worse by "
-        "chance."
+        f"{tried} slices were compared; the whole has {percent(accuracy)}. "
+        "Of forty slices that are no worse, one would look so by chance."
     )
 
 

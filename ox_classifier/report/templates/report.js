@@ -154,7 +154,7 @@
       make("span", { class: `said ${wrong(i) ? "wrong" : "right"}` }, `${wrong(i) ? "✗" : "✓"} ${answer(i)} ${percent(sure[i])}`),
       make("span", { class: "file", title: path }, path.slice(place)),
     );
-    if (data.doubt[i] && state.show === "doubt") button.append(make("span", { class: "file" }, `named ${data.classes[data.truth[i]]}, probably ${data.classes[data.doubt[i][1]]}`));
+    if (data.doubt[i] && state.show === "doubt") button.append(make("span", { class: "file" }, `labelled ${data.classes[data.truth[i]]}, maybe ${data.classes[data.doubt[i][1]]}`));
     if (set) button.append(make("span", { class: "badge" }, markText(set)));
   };
   const cardOf = (i) => at("grid").querySelector(`[data-row="${i}"]`);
@@ -213,12 +213,11 @@
       make("tr", { class: c === data.truth[i] ? "true" : "" }, make("th", { scope: "row" }, data.classes[c] + (c === data.truth[i] ? " (label)" : "")),
         make("td", { class: "bar-cell" }, make("meter", { value: p, min: 0, max: 1, "aria-hidden": "true" })), make("td", {}, `${(100 * p).toFixed(2)} %`)))));
     const body = [looks, make("p", { class: `said ${wrong(i) ? "wrong" : "right"}` }, `${wrong(i) ? "✗ wrong" : "✓ right"}: ${answer(i)}`)];
-    if (data.doubt[i]) body.push(make("p", {}, `The label ${truth} is in doubt: number ${data.doubt[i][0]} of the list, probably ${data.classes[data.doubt[i][1]]}.`));
+    if (data.doubt[i]) body.push(make("p", {}, `The label ${truth} is in doubt (number ${data.doubt[i][0]} of the list): it may be ${data.classes[data.doubt[i][1]]}.`));
     if (i >= data.table) body.push(make("p", { class: "note" }, data.outside));
-    body.push(make("div", { class: "columns" },
+    body.push(marking(i), make("div", { class: "columns" },
       make("div", {}, make("h3", {}, "Probabilities"), table, make("p", { class: "note" }, `loss ${data.loss[i].toFixed(4)}, ${data.splits[data.split[i]]}`)),
       make("div", {}, ...beside(i))));
-    body.push(make("h3", {}, "Mark it as"), marking(i));
     at("detail-body").replaceChildren(...body);
     if (!at("detail").open) { at("detail").showModal(); at("detail-name").focus(); }
     update({ open: data.path[i] }, false);
@@ -252,7 +251,7 @@
     }
     add("no class", "n", ASIDE);
     add("fine as it is", "f", FINE);
-    return make("div", { class: "marks", role: "group", "aria-label": "mark the image" }, ...buttons);
+    return make("div", { class: "marks", role: "group", "aria-label": "mark the image" }, make("span", { class: "note" }, "mark as"), ...buttons);
   };
   const step = (by) => {
     const position = found.indexOf(current) + by;
