@@ -12,6 +12,9 @@ all: check
 
 test: all
 
+test-browser: .venv/.browser
+	$(BIN)/python -m pytest -rs tests/test_browser*.py
+
 check: .venv/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -68,6 +71,10 @@ audit: .venv/audit
 
 .venv/.dev: .venv/.installed
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+.venv/.browser: .venv/.dev
+	$(PIP) --editable '.[browser]'
 	touch $@
 
 clean:

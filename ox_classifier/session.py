@@ -66,8 +66,8 @@ class Session:
         return np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer
 
 
-def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """Load a trusted ONNX file for the CPU."""
+def open_session(path: Path | bytes) -> onnxruntime.InferenceSession:
+    """Load a trusted ONNX file, or what one holds, for the CPU."""
     return onnxruntime.InferenceSession(
         path,
         _options(),

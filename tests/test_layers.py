@@ -38,7 +38,7 @@ ALLOWED = {
     "session": GROUND | {"onnx_file"},
     "classifier": GROUND | {"data", "runs", "session"},
     "training": GROUND | {"augmentation", "audit", "classifier", "data", "devices", "networks", "runs"},
-    "report": GROUND | {"classifier", "data", "runs"},
+    "report": GROUND | {"audit", "classifier", "data", "onnx_file", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
     "front": GROUND | {"augmentation", "classifier", "devices", "inspection", "report", "runs", "training"},
     "cli": {"*"},

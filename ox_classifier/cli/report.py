@@ -15,8 +15,10 @@ from ox_classifier.files import refuse_unwritable
 
 if TYPE_CHECKING:
     from ox_classifier.runs import Run
+    from ox_classifier.training.stored_features import StoredFeatures
 
 SPLITS = ("train", "val", "test")
+FORMATS = ("png", "pdf", "svg")
 
 
 def report(
@@ -30,12 +32,17 @@ def report(
             help="Judge the run on another labelled folder or CSV, in a report of its own.", show_default=False
         ),
     ] = None,
+    format_: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="png, pdf or svg, for the still pictures; repeat for several [default: png]."),
+    ] = None,
 ) -> None:
-    """Write confusion matrices, grids of the wrong predictions, curves and metrics of a run.
+    """Write a page to look at a run's mistakes and mark wrong labels, with pictures, tables and metrics.
 
     Example: ox report lenet-1 --split train
 
-    Splits that the report has already stay in it; with --data, images without a split count as test. Prints the
+    The page is report.html: one file that needs no network. Splits that the report has already stay in it; with
+    --data, images without a split count as test. Prints the
     metrics of each split and, as the last line, the folder.
     """
     with user_errors():
@@ -43,6 +50,10 @@ def report(
         for name in splits:
             if name not in SPLITS:
                 raise UsageError(f"--split {name!r} is unknown: give {', '.join(SPLITS)}")
+        formats = tuple(dict.fromkeys(format_ or ("png",)))
+        for name in formats:
+            if name not in FORMATS:
+                raise UsageError(f"--format {name!r} is unknown: give {', '.join(FORMATS)}")
         from ox_classifier import runs
 
         found = runs.find(run)
@@ -52,7 +63,7 @@ def report(
         from ox_classifier.report import elsewhere, metrics, write
 
         others = None if data is None else elsewhere.find(found, data, splits)
-        folder, results = write.write(found, splits, elsewhere=others)
+        folder, results = write.write(found, splits, formats=formats, stored=_stored, elsewhere=others)
         typer.echo(metrics.table(results))
         typer.echo(folder)
 
@@ -68,3 +79,15 @@ def _what_is_done(run: Run, splits: Sequence[str]) -> str:
     parts = ["held-out, as the folds answered it"] if answered else []
     parts += [f"predicting {', '.join(predicted)}"] if predicted else []
     return "; ".join(parts) or f"looking for {', '.join(splits)}"
+
+
+def _stored(run: Run, width: int) -> StoredFeatures | None:
+    """What training left of a run on a frozen base; only for such a run is it worth to start TensorFlow."""
+    if not run.weights or run.fine_tuned_from is not None:
+        return None
+    from ox_classifier import devices
+
+    devices.quiet_tensorflow()
+    from ox_classifier.training.stored_features import stored_features
+
+    return stored_features(run, width)

@@ -79,11 +79,15 @@ def fresh(images: Images, augmenter: Augmenter, *, view: int, seed: int, indices
 
 def open_store(base: keras.Model, arch: str, weights_digest: str) -> FeatureStore:
     """The store of the features that this base, with these weights, extracts at this image size."""
-    height, width = base.input_shape[1:3]
-    precision = keras.config.dtype_policy().name
-    decoder = version("pillow")  # another one may turn the same file into other pixels
-    kind = f"{arch}-{width}x{height}-{precision}-{weights_digest[:16]}-pillow{decoder}-{FORMAT}"
+    kind = store_kind(arch, base.input_shape[1:3], keras.config.dtype_policy().name, weights_digest)
     return FeatureStore(kind, base.output_shape[1:])
+
+
+def store_kind(arch: str, size: Sequence[int], precision: str, weights_digest: str) -> str:
+    """The name of that store; `size` is (height, width)."""
+    height, width = size
+    decoder = version("pillow")  # another one may turn the same file into other pixels
+    return f"{arch}-{width}x{height}-{precision}-{weights_digest[:16]}-pillow{decoder}-{FORMAT}"
 
 
 def compute(base: keras.Model, store: FeatureStore, parts: Sequence[Views]) -> int:

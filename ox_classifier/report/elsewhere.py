@@ -17,6 +17,7 @@ from ox_classifier.data.listing import Listing
 from ox_classifier.errors import UsageError
 from ox_classifier.report import table as own
 from ox_classifier.report.predictions import Predictions
+from ox_classifier.report.watch import Watch
 from ox_classifier.runs import Run
 
 NO_SPLIT = "test"  # what images without a split are counted as
@@ -42,13 +43,13 @@ class Elsewhere:
         """Where an image lies."""
         return self.root / name
 
-    def table(self, run: Run) -> Predictions:
+    def table(self, run: Run, watch: Watch | None = None) -> Predictions:
         """What the run answers to every image.
 
         Raises:
             UsageError: If none can be read.
         """
-        return own.answers(run, self.rows, self.source)
+        return own.answers(run, self.rows, self.source, watch)
 
     def fingerprint(self, run: Run) -> str:
         """What the predictions follow from: the run and which images these are."""

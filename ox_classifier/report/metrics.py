@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 
 from ox_classifier.intervals import accuracy_text, wilson
 from ox_classifier.names import padded, printable, width_of
+from ox_classifier.report.calibration import reliability
 
 
 def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -20,8 +21,8 @@ def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]) -> dict:
     """Every metric of one split, as plain values for metrics.json.
 
-    `probabilities` has shape (n, classes), `truth` holds class indices, shape (n,). ROC AUC is one class against
-    the rest, averaged over the classes; it is None where only one class occurs.
+    `probabilities` has shape (n, classes), `truth` holds class indices, shape (n,). ROC AUC and average precision are
+    of one class against the rest, averaged over the classes; they are None where only one class occurs.
     """
     predicted = probabilities.argmax(axis=1)
     labels = np.arange(len(classes))
@@ -36,7 +37,9 @@ def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]
         "accuracy_interval_95": list(wilson(correct, total)),
         "balanced_accuracy": float(recall[support > 0].mean()),
         "roc_auc": roc_auc(probabilities, truth),
+        "average_precision": average_precision(probabilities, truth),
         "log_loss": float(log_losses(probabilities, truth).mean()),
+        "expected_calibration_error": reliability(probabilities.max(axis=1), predicted == truth).error,
         "classes": {
             name: {
                 "precision": float(precision[i]),
@@ -52,13 +55,21 @@ def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]
 
 def roc_auc(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
     """Area under the ROC curve; with more than two classes the mean of one-against-rest over classes that occur."""
-    count = probabilities.shape[1]
-    areas = [
-        float(sk.roc_auc_score(truth == c, probabilities[:, c]))
-        for c in ([1] if count == 2 else range(count))
-        if 0 < (truth == c).sum() < len(truth)
-    ]
+    areas = [float(sk.roc_auc_score(truth == c, probabilities[:, c])) for c in one_against_rest(probabilities, truth)]
     return float(np.mean(areas)) if areas else None
+
+
+def average_precision(probabilities: np.ndarray, truth: np.ndarray) -> float | None:
+    """Mean precision over all recalls, of the classes as in `roc_auc`."""
+    rest = one_against_rest(probabilities, truth)
+    areas = [float(sk.average_precision_score(truth == c, probabilities[:, c])) for c in rest]
+    return float(np.mean(areas)) if areas else None
+
+
+def one_against_rest(probabilities: np.ndarray, truth: np.ndarray) -> list[int]:
+    """The classes that can be told from the rest in these images: of two, the second alone."""
+    count = probabilities.shape[1]
+    return [c for c in ([1] if count == 2 else range(count)) if 0 < (truth == c).sum() < len(truth)]
 
 
 def table(results: dict[str, dict]) -> str:

@@ -14,14 +14,17 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.console import say, track
 from ox_classifier.errors import UsageError
 from ox_classifier.report.predictions import Predictions
+from ox_classifier.report.watch import Watch
 from ox_classifier.runs import Run
 
 HELD_OUT = "held-out"  # in place of "val" in a run that was trained on everything after its folds
 FILE, METRICS = "report/predictions.csv", "report/metrics.json"
 
 
-def table(run: Run, splits: Sequence[str]) -> Predictions:
+def table(run: Run, splits: Sequence[str], watch: Watch | None = None) -> Predictions:
     """Predictions of the given splits, made now, and of those the last report has of the same model and split.
+
+    `watch` looks on while images are predicted.
 
     Raises:
         UsageError: As in `predict`.
@@ -32,7 +35,7 @@ def table(run: Run, splits: Sequence[str]) -> Predictions:
     now = held_out(run) if HELD_OUT in splits else None
     rest = [split for split in splits if split != HELD_OUT]
     if now is None or set(rest) & set(run.splits().values()):
-        predicted = predict(run, rest)
+        predicted = predict(run, rest, watch)
         now = predicted if now is None else now.merged(predicted)
     if not earlier.paths:
         return now
@@ -40,7 +43,7 @@ def table(run: Run, splits: Sequence[str]) -> Predictions:
     return now.merged(earlier)
 
 
-def predict(run: Run, splits: Sequence[str]) -> Predictions:
+def predict(run: Run, splits: Sequence[str], watch: Watch | None = None) -> Predictions:
     """What the run's network says of every image of its splits, sorted by path.
 
     Raises:
@@ -49,16 +52,21 @@ def predict(run: Run, splits: Sequence[str]) -> Predictions:
     used = sorted((row for row in run.read_table("split.csv") if row["split"] in splits), key=lambda row: row["path"])
     if not used:
         raise UsageError(f"run {run.name} has no images in {', '.join(splits)}: give another --split")
-    return answers(run, used, run.source)
+    return answers(run, used, run.source, watch)
 
 
-def answers(run: Run, used: Sequence[Mapping[str, str]], source: Callable[[str], Path]) -> Predictions:
+def answers(
+    run: Run, used: Sequence[Mapping[str, str]], source: Callable[[str], Path], watch: Watch | None = None
+) -> Predictions:
     """What the run's network says of images, each with its path, label and split; `source` says where a path lies.
 
     Raises:
         UsageError: If none of them can be read.
     """
-    answered = Classifier(run).predict(source(row["path"]) for row in used)
+    classifier = Classifier(run)
+    if watch:
+        watch.attach(classifier)
+    answered = classifier.predict(source(row["path"]) for row in used)
     rows, truth, probabilities, lost = [], [], [], []
     for row, answer in track(zip(used, answered, strict=True), label="predicting", total=len(used)):
         if answer.error:
@@ -67,6 +75,8 @@ def answers(run: Run, used: Sequence[Mapping[str, str]], source: Callable[[str],
         rows.append(row)
         truth.append(run.classes.index(row["label"]))
         probabilities.append(answer.probabilities)
+        if watch:
+            watch.take(row["path"])
     if not rows:
         raise UsageError(f"none of the {len(used)} images can be read; the first: {lost[0]}")
     for error in lost:

@@ -1,0 +1,97 @@
+"""Why single images were answered as they were: Grad-CAM of the wrong and the least certain ones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from ox_classifier import onnx_file
+from ox_classifier.console import track
+from ox_classifier.data import images
+from ox_classifier.data.images import ImageError
+from ox_classifier.errors import UsageError
+from ox_classifier.report.gradients import NotKnownError
+from ox_classifier.report.ink import ink
+from ox_classifier.report.network_end import NetworkEnd
+from ox_classifier.report.watch import Watch
+from ox_classifier.runs import Run
+
+BATCH = 8
+
+
+def network_end(run: Run) -> NetworkEnd | None:
+    """The end of a run's network; None where it is missing or ends in another way than those that ox trains."""
+    try:
+        onnx_file.check(run.onnx_file)
+        return NetworkEnd(run.onnx_file)
+    except (NotKnownError, UsageError, OSError):
+        return None
+
+
+def fold_of(run: Run) -> dict[str, str]:
+    """Of a cross-validation: the name of the fold that answered each image."""
+    if not run.folds:
+        return {}
+    names = [name for name, _, _ in run.folds]
+    rows = ((row["path"], row["fold"]) for row in run.read_table("held_out.csv"))
+    return {path: names[int(fold) - 1] for path, fold in rows if fold.isdecimal() and 0 < int(fold) <= len(names)}
+
+
+def explain(
+    run: Run, paths: Sequence[str], files: Mapping[str, Path], watch: Watch, folds: Mapping[str, str]
+) -> dict[str, np.ndarray]:
+    """Grad-CAM's map of each image, by the network that answered it: that of its fold, else the run's own.
+
+    Whatever the watch has not seen of these images, it is told. Images that can't be read have no map.
+    """
+    by_network = defaultdict(list)
+    for path in paths:
+        by_network[folds.get(path)].append(path)
+    maps: dict[str, np.ndarray] = {}
+    todo = track(_batches(by_network), label="looking for what decided", total=-(-len(paths) // BATCH))
+    ends = {None: watch.end}
+    for fold, some in todo:
+        if fold not in ends:
+            ends[fold] = _end_of(run.path.parent / fold)
+        pixels = _read(run, some, files)
+        if pixels:
+            _look(list(pixels), np.stack(list(pixels.values())), ends[fold], watch, maps)
+    return maps
+
+
+def _look(paths: list[str], pixels: np.ndarray, end: NetworkEnd | None, watch: Watch, maps: dict) -> None:
+    if end:
+        with suppress(NotKnownError):
+            maps |= zip(paths, end.grad_cam(pixels), strict=True)
+    missing = [i for i, path in enumerate(paths) if path not in watch.inks]
+    if missing:
+        features = watch.end.features(pixels[missing]) if watch.end else [None] * len(missing)
+        for i, seen, row in zip(missing, ink(pixels[missing]), features, strict=True):
+            watch.keep(paths[i], seen, row)
+
+
+def _batches(by_network: Mapping[str | None, Sequence[str]]):
+    for fold, paths in by_network.items():
+        for start in range(0, len(paths), BATCH):
+            yield fold, paths[start : start + BATCH]
+
+
+def _end_of(folder: Path) -> NetworkEnd | None:
+    try:
+        return network_end(Run(folder))
+    except UsageError:
+        return None
+
+
+def _read(run: Run, paths: Sequence[str], files: Mapping[str, Path]) -> dict[str, np.ndarray]:
+    found = {}
+    for path in paths:
+        try:
+            found[path] = images.as_float(images.read(files[path], run.rule))
+        except ImageError:
+            continue
+    return found

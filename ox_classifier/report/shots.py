@@ -1,0 +1,106 @@
+"""Small pictures of images for a page: as decoded, and as the network sees them, embedded while there is room."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image
+
+from ox_classifier.data import images
+from ox_classifier.data.images import ImageError
+from ox_classifier.pixels import PixelRule
+
+SIDE = 144  # pixels of the longer side, as decoded
+SIDE_SEEN = 112  # as the network sees it
+SIDE_BESIDE = 72  # of a training image shown beside another
+QUALITY = 62
+TINY = 64  # pixels up to which an image is kept exactly, as every pixel is seen
+AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Two WebP pictures of one image."""
+
+    decoded: bytes
+    seen: bytes
+
+    def __len__(self) -> int:
+        return len(self.decoded) + len(self.seen)
+
+
+def shots(paths: Sequence[Path], rule: PixelRule, *, most_bytes: int) -> list[Shot | None]:
+    """Pictures of the images in this order, as long as all together take no more than `most_bytes`.
+
+    An image that can't be read any more has None.
+    """
+    found: list[Shot | None] = []
+    left = most_bytes
+    for shot in _in_threads(lambda path: _shot(path, rule), paths):
+        left -= len(shot) if shot else 0
+        if left < 0:
+            break
+        found.append(shot)
+    return found
+
+
+def small(paths: Sequence[Path], *, most_bytes: int) -> list[bytes | None]:
+    """One small WebP picture of each image in this order, up to `most_bytes`; None if it can't be read."""
+    found: list[bytes | None] = []
+    left = most_bytes
+    for picture in _in_threads(_small, paths):
+        left -= len(picture) if picture else 0
+        if left < 0:
+            break
+        found.append(picture)
+    return found
+
+
+def data_uri(webp: bytes | None) -> str:
+    """A picture as a page takes it; "" for none."""
+    return f"data:image/webp;base64,{base64.b64encode(webp).decode('ascii')}" if webp else ""
+
+
+def _in_threads(work, paths: Iterable[Path]) -> Iterator:
+    """The result of each, in order; no more than a few wait to be fetched."""
+    paths = iter(paths)
+    with ThreadPoolExecutor(os.cpu_count(), "shot") as pool:
+        waiting = [pool.submit(work, path) for path in islice(paths, AT_ONCE)]
+        while waiting:
+            begun, waiting = waiting, [pool.submit(work, path) for path in islice(paths, AT_ONCE)]
+            for future in begun:
+                yield future.result()
+
+
+def _shot(path: Path, rule: PixelRule) -> Shot | None:
+    try:
+        picture = images.open_picture(path, at_least=(max(SIDE, rule.width), max(SIDE, rule.height)))
+        alike = picture.format not in images.JPEGS or min(rule.width, rule.height) >= SIDE
+        seen = picture.fitted(rule) if alike else images.read(path, rule)  # a JPEG is decoded as small as it may be
+    except ImageError:
+        return None
+    return Shot(_webp(picture.image, SIDE), _webp(images.from_array(seen), SIDE_SEEN))
+
+
+def _small(path: Path) -> bytes | None:
+    try:
+        return _webp(images.open_picture(path, at_least=(SIDE_BESIDE, SIDE_BESIDE)).image, SIDE_BESIDE)
+    except ImageError:
+        return None
+
+
+def _webp(image: Image.Image, side: int) -> bytes:
+    if max(image.size) > side:
+        image = image.copy()
+        image.thumbnail((side, side))
+    file = io.BytesIO()
+    exact = max(image.size) <= TINY and side != SIDE_BESIDE
+    image.convert("RGB").save(file, "WEBP", lossless=exact, quality=QUALITY, method=2)
+    return file.getvalue()

@@ -1,0 +1,204 @@
+"""The report page in a real browser: filter, search, open, mark by key, reload, save; and it never asks a network."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from urllib.parse import parse_qs
+
+import pytest
+
+from ox_classifier.data import digests
+from tests.browser import Faults, address, chromium
+from tests.test_page import CLASSES, NAMES, hostile, report, table
+
+HOSTILE = hostile  # the fixture
+DARK = {"color_scheme": "dark"}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser, hostile):
+    """The page of the hostile run, opened; what it complains about or asks for beyond itself fails the test."""
+    report(hostile)
+    context = browser.new_context(accept_downloads=True, viewport={"width": 1200, "height": 900})
+    faults, opened = Faults(), context.new_page()
+    faults.watch(opened)
+    opened.goto(address(hostile.path / "report" / "report.html"))
+    yield opened
+    context.close()
+    assert faults == []
+
+
+def cards(page) -> list[str]:
+    """The files of the cards shown, by the titles of their names."""
+    return page.eval_on_selector_all("#grid .file[title]", "all => all.map(one => one.title)")
+
+
+def view(page) -> dict:
+    return {key: values[0] for key, values in parse_qs(page.evaluate("location.hash.slice(1)")).items()}
+
+
+def printed(path: str) -> str:
+    return path.replace("\n", "\\n").replace("\udcff", "\\xff")
+
+
+def test_a_cell_of_the_matrix_shows_its_images(page, hostile):
+    rows = [row for row in table(hostile) if row["split"] == "test"]
+    expected = [row for row in rows if (row["label"], row["predicted"]) == (CLASSES[0], CLASSES[1])]
+    expected.sort(key=lambda row: -float(row["loss"]))
+    page.click('[data-split="test"] .matrix button[data-true="0"][data-predicted="1"]')
+    assert cards(page) == [printed(row["path"]) for row in expected] and expected
+    assert view(page) == {"show": "all", "true": "0", "predicted": "1"}
+    assert f"{len(expected)} of {len(rows)} images" in page.inner_text("#count")
+    page.reload()  # the address alone brings the view back
+    assert cards(page) == [printed(row["path"]) for row in expected]
+    page.click("#clear")
+    wrong = [row for row in rows if row["label"] != row["predicted"]]
+    assert len(cards(page)) == len(wrong) and view(page) == {}
+
+
+def test_splits_sort_and_search(page, hostile):
+    rows = [row for row in table(hostile) if row["split"] == "val"]
+    page.click('[data-show-split="val"]')
+    page.select_option("#show", "all")
+    page.select_option("#sort", "certain")
+    sure = sorted(rows, key=lambda row: max(float(row[name]) for name in CLASSES))
+    assert cards(page) == [printed(row["path"]) for row in sure]
+    page.select_option("#sort", "name")
+    assert cards(page) == [printed(row["path"]) for row in rows]
+    assert page.is_visible('.lead[data-split="val"]') and not page.is_visible('.lead[data-split="test"]')
+    page.keyboard.press("/")
+    page.keyboard.type("동그")
+    assert cards(page) == [printed(row["path"]) for row in rows if "동그" in row["path"]] and len(cards(page)) == 2
+
+
+def test_names_are_shown_and_never_run(page, hostile):
+    page.select_option("#show", "all")
+    assert sorted(cards(page)) == sorted(printed(row["path"]) for row in table(hostile) if row["split"] == "test")
+    page.evaluate("path => { location.hash = new URLSearchParams({ open: path }) }", f"test/0 {NAMES[0]}")
+    page.wait_for_selector("#detail[open]")
+    for _ in range(len(NAMES)):
+        page.keyboard.press("ArrowRight")
+    assert CLASSES[0] in page.inner_text("#detail-body")
+    assert page.evaluate("document.querySelectorAll('img[onerror], script').length") == 2
+
+
+def test_an_image_is_opened_marked_and_saved_by_keys_alone(page, hostile):
+    page.keyboard.press("ArrowRight")
+    first, second = cards(page)[:2]
+    page.keyboard.press("Enter")
+    assert page.inner_text("#detail-name") == first
+    assert page.get_attribute("#detail-body img", "alt").startswith(first)
+    assert page.locator("#detail-body .chances tr").count() == 2
+    page.keyboard.press("n")
+    assert page.get_attribute('.marks button:has-text("no class")', "aria-pressed") == "true"
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#detail-name") == second
+    rows = {printed(row["path"]): row for row in table(hostile)}
+    other = next(name for name in CLASSES if name != rows[second]["label"])
+    page.keyboard.press("s" if other == CLASSES[0] else "x")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#detail") and page.evaluate("document.activeElement.dataset.row") is not None
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("f")
+    assert page.inner_text("#marked") == "3 marked, not saved yet"
+    page.reload()
+    assert page.inner_text("#marked") == "3 marked, not saved yet"
+    assert page.locator("#grid .badge").count() == 3
+    with page.expect_download() as started:
+        page.focus("#save-button")
+        page.keyboard.press("Enter")
+    assert started.value.suggested_filename == "corrections.csv"
+    saved = started.value.path().read_bytes()
+    header, *found = csv.reader(io.StringIO(saved.decode("utf-8", "surrogateescape"), newline=""))
+    assert header == ["path", "digest", "old_label", "new_label"]
+
+    def row(name: str, new: str) -> list[str]:
+        path, label = rows[name]["path"], rows[name]["label"]
+        return [path, digests.content(hostile.data_root / path).hex(), label, new]
+
+    assert sorted(found) == sorted([row(first, "set-aside"), row(second, other)])
+    assert page.inner_text("#marked") == "3 marked"
+
+
+def test_every_name_comes_back_from_the_saved_file_as_it_was(page, hostile):
+    page.select_option("#show", "all")
+    page.focus("#search")
+    page.keyboard.press("Escape")
+    for _ in cards(page):
+        page.keyboard.press("n")
+        page.keyboard.press("ArrowRight")
+    with page.expect_download() as started:
+        page.click("#save-button")
+    text = started.value.path().read_bytes().decode("utf-8", "surrogateescape")
+    found = [row[0] for row in csv.reader(io.StringIO(text, newline=""))][1:]
+    assert sorted(found) == sorted(row["path"] for row in table(hostile) if row["split"] == "test")
+
+
+def test_elsewhere_the_page_shows_its_thumbnails_and_says_what_is_missing(browser, hostile, tmp_path, monkeypatch):
+    monkeypatch.setattr("ox_classifier.report.run_page.MOST_EMBEDDED", 30)
+    report(hostile)
+    (tmp_path / "elsewhere").mkdir()
+    alone = tmp_path / "elsewhere" / "report.html"
+    shutil.copy(hostile.path / "report" / "report.html", alone)
+    page = browser.new_page()
+    page.goto(address(alone))
+    page.select_option("#show", "all")
+    page.evaluate("document.querySelectorAll('#grid img').forEach(one => one.loading = 'eager')")
+    page.wait_for_selector("#missing:not([hidden])")
+    page.wait_for_function("[...document.querySelectorAll('#grid img')].every(one => one.complete)")
+    here = "all => all.filter(one => one.complete && one.naturalWidth).length"
+    shown = page.eval_on_selector_all("#grid img", here)
+    gone = page.locator("#grid .gone").count()
+    assert gone and shown + gone == 20
+    assert page.inner_text("#missing").startswith(f"{gone} of the images looked at are not in this page")
+    page.close()
+
+
+@pytest.mark.parametrize("width", [375, 1200])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_window_and_every_text_can_be_read(browser, hostile, width, scheme):
+    report(hostile)
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.goto(address(hostile.path / "report" / "report.html"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == []
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.getElementById('detail').scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == []
+    unnamed = "all => all.filter(one => !(one.labels?.length || one.textContent.trim() || one.ariaLabel)).length"
+    assert page.eval_on_selector_all("button, select, input, a", unnamed) == 0
+    page.close()
+
+
+# texts whose colour differs too little from what is behind them, by the formula of WCAG 2
+CONTRAST = """
+() => {
+  const parse = (text) => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);
+  const linear = (v) => (v / 255 <= 0.03928 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+  const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+  const behind = (element) => {
+    const layers = [];
+    for (let e = element; e; e = e.parentElement) layers.unshift(parse(getComputedStyle(e).backgroundColor));
+    const over = (below, [r, g, b, a = 1]) => [r, g, b].map((v, i) => v * a + below[i] * (1 - a));
+    return layers.reduce(over, [255, 255, 255]);
+  };
+  const written = (e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  const faults = [];
+  for (const e of document.querySelectorAll("body *")) {
+    if (!written(e) || e.closest("svg, script, :disabled, .skip")) continue;
+    const levels = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((a, b) => b - a);
+    const ratio = (levels[0] + 0.05) / (levels[1] + 0.05);
+    if (ratio < 4.5) faults.push(`${e.tagName}.${e.className} ${e.textContent.slice(0, 30)} ${ratio.toFixed(2)}`);
+  }
+  return faults;
+}
+"""
