@@ -171,6 +171,19 @@ def test_files_outside_the_folder_of_the_csv_still_have_names_below_the_root(tmp
         assert all(i.path.is_file() and stays_below(listing.name(i.path)) for i in listing.images)
 
 
+@pytest.mark.parametrize("own", ["o/3.png", "{}/flat/x/3.png"], ids=["mixed", "absolute"])
+def test_absolute_paths_below_the_csv_have_the_same_names_however_the_csv_is_named(tmp_path, monkeypatch, own):
+    files(tmp_path, "flat/o/1.png", "flat/x/2.png", "flat/x/3.png", "o/3.png")
+    here = tmp_path / "flat"
+    path = table(tmp_path, f"path,label\n{here}/o/1.png,o\n{here}/x/2.png,x\n{own.format(tmp_path)},x\n")
+    for folder, given in ((tmp_path, "marks.csv"), (tmp_path, path), (here, "../marks.csv"), (here, path)):
+        monkeypatch.chdir(folder)
+        listing = folders.find(Path(given))
+        names = [listing.name(image.path) for image in listing.images]
+        assert names == ["flat/o/1.png", "flat/x/2.png", own.format(tmp_path).removeprefix(f"{tmp_path}/")]
+        assert listing.root.resolve() == tmp_path and all(image.path.is_file() for image in listing.images)
+
+
 def test_a_csv_whose_files_have_only_the_root_in_common(tmp_path):
     with TemporaryDirectory(dir="/var/tmp") as other:
         files(tmp_path, "o.png")

@@ -176,19 +176,28 @@ def _place(root: Path, image: LabelledImage) -> str:
 def _rooted(csv_path: Path, names: list[str]) -> tuple[Path, list[str]]:
     """A folder that all files lie below, and their paths there: the CSV's, or else the nearest that holds them all.
 
-    What a run records of a file is its path below that folder, never one that leads out of it.
+    What a run records of a file is its path below that folder, never one that leads out of it, and the same whether the
+    CSV is named by a relative or an absolute path.
     """
     start = os.path.join(os.fspath(csv_path.parent), "")  # noqa: PTH118 - text, as there may be 100,000
     inside = start if start != "./" else ""
     if all(name.startswith(inside) and stays_below(name.removeprefix(inside)) for name in names):
         return csv_path.parent, names
-    straight = [os.path.abspath(name) if ".." not in Path(name).parts else os.path.realpath(name) for name in names]  # noqa: PTH100
+    folder, straight = _straight(os.fspath(csv_path.parent)), [_straight(name) for name in names]
+    inside = os.path.join(folder, "")  # noqa: PTH118
+    if all(name.startswith(inside) for name in straight):
+        return Path(folder), straight
     try:
         return Path(os.path.commonpath([os.path.dirname(name) for name in straight])), straight  # noqa: PTH120
     except ValueError:
         raise UsageError(
             f"{csv_path} lists files of several drives: put those of each drive in a CSV of its own"
         ) from None
+
+
+def _straight(path: str) -> str:
+    """The path as an absolute one without `..`, which a link before it makes lead elsewhere than the text says."""
+    return os.path.realpath(path) if ".." in Path(path).parts else os.path.abspath(path)  # noqa: PTH100
 
 
 def _looked(csv_path: Path, image: LabelledImage) -> str:
