@@ -42,8 +42,8 @@ def choose(wanted: str = "auto", *, mixed_precision: bool = False) -> Device:
     gpus = tf.config.list_physical_devices("GPU")
     if wanted == "gpu" and not gpus:
         raise UsageError(f"--device gpu, but {why_no_gpu(tf)}; use --device cpu or auto")
-    if mixed_precision:
-        tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    # in both cases, as it is global: an earlier training of this process may have set the other
+    tf.keras.mixed_precision.set_global_policy("mixed_float16" if mixed_precision else "float32")
     if wanted == "cpu" or not gpus:
         if gpus:
             tf.config.set_visible_devices([], "GPU")

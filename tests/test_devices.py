@@ -12,6 +12,8 @@ import pytest
 from ox_classifier import devices
 from ox_classifier.errors import UsageError
 
+FLOAT32 = ("policy", "float32")
+
 
 class FakeTensorFlow:
     """As much of TensorFlow as `devices` asks, with GPUs of these names; `done` holds what was set up."""
@@ -58,13 +60,13 @@ def test_a_gpu_is_taken_where_there_is_one_and_grows_its_memory(use):
     tf = use(FakeTensorFlow("NVIDIA T4"))
     chosen = devices.choose()
     assert (chosen.kind, chosen.count, str(chosen)) == ("gpu", 1, "GPU (NVIDIA T4)")
-    assert tf.done == [("growth", "NVIDIA T4", True)]
+    assert tf.done == [FLOAT32, ("growth", "NVIDIA T4", True)]
 
 
 def test_several_gpus_are_counted_and_each_kind_named_once(use):
     tf = use(FakeTensorFlow("T4", "A100", "T4"))
     assert str(devices.choose("gpu")) == "GPU x3 (A100, T4)"
-    assert tf.done == [("growth", name, True) for name in ("T4", "A100", "T4")]
+    assert tf.done == [FLOAT32, *(("growth", name, True) for name in ("T4", "A100", "T4"))]
 
 
 def test_a_gpu_without_details_is_called_by_tensorflows_name(use):
@@ -75,13 +77,13 @@ def test_a_gpu_without_details_is_called_by_tensorflows_name(use):
 def test_cpu_hides_the_gpus_from_tensorflow(use):
     tf = use(FakeTensorFlow("T4"))
     assert str(devices.choose("cpu")) == "CPU (asked for with --device cpu)"
-    assert tf.done == [("visible", "GPU", [])]
+    assert tf.done == [FLOAT32, ("visible", "GPU", [])]
 
 
 def test_cpu_hides_nothing_where_nothing_is(use):
     tf = use(FakeTensorFlow())
     assert devices.choose("cpu").reason == "asked for with --device cpu"
-    assert tf.done == []
+    assert tf.done == [FLOAT32]
 
 
 @pytest.mark.parametrize("wanted", ["auto", "gpu", "cpu"])
@@ -89,6 +91,8 @@ def test_mixed_precision_is_set_on_either_device(use, wanted):
     tf = use(FakeTensorFlow("T4"))
     devices.choose(wanted, mixed_precision=True)
     assert ("policy", "mixed_float16") in tf.done
+    devices.choose(wanted)  # the next training of the same process
+    assert [step for step in tf.done if step[0] == "policy"] == [("policy", "mixed_float16"), FLOAT32]
 
 
 def test_an_unknown_device_is_refused_before_tensorflow_is_asked(monkeypatch):
@@ -121,7 +125,7 @@ def test_why_there_is_no_gpu(use, monkeypatch, environment, platform, cuda, has_
     with pytest.raises(UsageError) as refused:
         devices.choose("gpu")  # in the same words, whether TensorFlow was asked or not
     assert str(refused.value) == f"--device gpu, but {chosen.reason}; use --device cpu or auto"
-    assert tf.done == []
+    assert tf.done == [FLOAT32]  # of the first; the second was refused before
 
 
 HELD_BACK = """
