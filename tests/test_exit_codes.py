@@ -13,6 +13,7 @@ import typer
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.errors import GateError, OxError, UsageError
 
+READ_ONLY = OSError(errno.EROFS, "Read-only file system", "runs/lenet-1/report")
 FULL = OSError(errno.ENOSPC, "No space left on device", "runs/lenet-1/model.keras")
 NAMELESS = OSError(errno.ENOSPC, "No space left on device")
 LOCKED = PermissionError(errno.EACCES, "Permission denied", "/root/runs")
@@ -21,6 +22,7 @@ OURS = [
     (UsageError("--data: no such folder"), 2, "ox: --data: no such folder"),
     (GateError("the data have errors"), 3, "ox: the data have errors"),
     (LOCKED, 2, "ox: no permission to use /root/runs: choose another place or change its permissions"),
+    (READ_ONLY, 2, "ox: runs/lenet-1/report is read-only: choose another place or make it writable"),
     (FULL, 1, "ox: No space left on device: runs/lenet-1/model.keras"),
     (NAMELESS, 1, "ox: No space left on device: the disk"),
 ]

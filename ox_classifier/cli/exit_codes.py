@@ -47,6 +47,8 @@ def told(error: BaseException) -> tuple[str, int]:
         return "the memory is full: give smaller images or close other programs", 1
     if isinstance(error, PermissionError):
         return f"no permission to use {error.filename}: choose another place or change its permissions", 2
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return f"{error.filename or 'the disk'} is read-only: choose another place or make it writable", 2
     if isinstance(error, OSError):
         place = error.filename or "the disk"
         if error.errno in IMPOSSIBLE:
