@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from ox_classifier.classifier import no_network
 from ox_classifier.data import images
 from ox_classifier.files import replacing, write_text
 from ox_classifier.intervals import accuracy_text
@@ -35,8 +36,10 @@ def write(
     table no longer has goes. Images that lie `elsewhere` have a folder of their own, with nothing of an earlier report.
 
     Raises:
-        UsageError: If the run has none of the splits, their images are gone, or the folder leads elsewhere.
+        UsageError: If the run lacks a network or the splits, their images are gone, or the folder leads elsewhere.
     """
+    if not run.onnx_file.exists():
+        raise no_network(run)
     folder = run.folder(elsewhere.folder if elsewhere else "report")
     found = elsewhere.table(run) if elsewhere else table(run, splits)
     source = elsewhere.source if elsewhere else run.source
