@@ -18,13 +18,14 @@ from ox_classifier import runs
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
 from ox_classifier.errors import UsageError
+from ox_classifier.names import quoted
 from ox_classifier.pixels import PixelRule
 from ox_classifier.runs import Run
 from ox_classifier.session import Session
 
 BATCH = 32
 MOST_BATCH_BYTES = 128 * 2**20  # of float32 pixels; images of 4096 pixels a side go one at a time
-Source: TypeAlias = str | os.PathLike | bytes | Image.Image | np.ndarray
+Source: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +65,17 @@ class Prediction:
         return f"Prediction({said}{f', path={str(self.path)!r}' if self.path else ''})"
 
 
+def no_network(run: Run) -> UsageError:
+    """What to say of a run without model.onnx."""
+    lacks = f"run {run.path} has no model.onnx"
+    if run.state == "finished":
+        return UsageError(f"{lacks}, though its training finished: the run is damaged; train again")
+    if not run.recorded:
+        return UsageError(f"{lacks}: its training did not get that far; train again")
+    name = quoted(run.fold_of) if run.fold_of else runs.reference(run)
+    return UsageError(f"{lacks}: its training isn't finished; go on with ox train --resume {name}")
+
+
 class Classifier:
     """A trained run, ready to answer. No TensorFlow is loaded.
 
@@ -72,11 +84,14 @@ class Classifier:
     >>> classifier.predict("photo.jpg").label
     'o'
 
+    A copy, or what another process is given, opens the run's files again.
+
     Raises:
         UsageError: If the run has no usable model.onnx.
     """
 
     def __init__(self, run: Run):
+        self.path = run.path.absolute()
         self.classes, self.rule = run.classes, run.rule
         self.batch = max(1, min(BATCH, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
         if self.rule.resize != PixelRule(1, 1).resize:
@@ -84,7 +99,13 @@ class Classifier:
         try:
             self.session = Session(run.onnx_file, self.rule.shape, len(self.classes))
         except FileNotFoundError:
-            raise UsageError(f"run {run.path} has no model.onnx: its training did not finish; train again") from None
+            raise no_network(run) from None
+
+    def __getstate__(self) -> Path:
+        return self.path
+
+    def __setstate__(self, path: Path) -> None:
+        self.__init__(Run(path))
 
     @classmethod
     def load(cls, run: str | os.PathLike | Run | None = None) -> Classifier:
@@ -112,10 +133,10 @@ class Classifier:
     def predict(self, source: Source | Iterable[Source]) -> Prediction | Iterator[Prediction]:
         """Answer for one image, or for many.
 
-        An image is a path, the bytes of an image file, a PIL image, or a uint8 array of shape (h, w) or (h, w, c) with
-        1 (grey), 3 (RGB) or 4 (RGB and alpha) channels, of any size. One gives a `Prediction`; many (a list, an
-        iterator, an array of shape (n, h, w, c)) give an iterator of them in the same order, which holds no more than
-        a few batches in memory.
+        An image is a path, the bytes of an image file (not the open file), a PIL image, or a uint8 array of shape
+        (h, w) or (h, w, c) with 1 (grey), 3 (RGB) or 4 (RGB and alpha) channels, of any size. One gives a
+        `Prediction`; many (a list, an iterator, an array of shape (n, h, w, c)) give an iterator of them in the same
+        order, which holds no more than a few batches in memory.
 
         Raises:
             ImageError: If the one image can't be read; among many, its `Prediction` says so in `error`.
@@ -126,7 +147,7 @@ class Classifier:
             if answer.error:
                 raise answer.error
             return answer
-        if not isinstance(source, Iterable):
+        if not isinstance(source, Iterable) or hasattr(source, "read"):  # a file would be read as one image a line
             raise UsageError(images.no_image(source))
         return self._predict(iter(source))
 
@@ -147,7 +168,7 @@ class Classifier:
             batch.append((path, pool.submit(self._decode, source if path is None else path)))
         return batch
 
-    def _decode(self, source: Path | bytes | Image.Image | np.ndarray) -> np.ndarray | ImageError:
+    def _decode(self, source: Source) -> np.ndarray | ImageError:
         try:
             return images.read(source, self.rule)
         except ImageError as error:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
-from os import PathLike
+from numbers import Integral, Real
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, overload
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # settings of an Augmenter that change every image alike, and so would have to be known when predicting
 NOT_VARIED = ("rescale", "preprocessing_function", "samplewise_center", "samplewise_std_normalization")
+WHOLE = ("epochs", "image_size", "batch_size", "seed", "folds")
+NUMBERS = ("learning_rate", "dropout", "val_fraction", "test_fraction")
 
 
 class Report(NamedTuple):
@@ -63,6 +66,9 @@ class Run(runs.Run):
 
         return Classifier(self)
 
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in self.__dict__.items() if name != "classifier"}  # it is loaded again
+
     @overload
     def predict(self, source: Source) -> Prediction: ...
 
@@ -73,18 +79,18 @@ class Run(runs.Run):
         """Answer for one image or for many, as `Classifier.predict` does."""
         return self.classifier.predict(source)
 
-    def report(self, splits: Sequence[str] = ("val", "test")) -> Report:
-        """Predict the images of these splits and write confusion matrices, mistakes, curves and tables.
+    def report(self, splits: str | Sequence[str] = ("val", "test")) -> Report:
+        """Predict the images of a split or several and write confusion matrices, mistakes, curves and tables.
 
         Raises:
             UsageError: If the run has none of the splits or their images are gone.
         """
         from ox_classifier.report import write
 
-        return Report(*write.write(self, splits))
+        return Report(*write.write(self, (splits,) if isinstance(splits, str) else splits))
 
-    def inspect(self, images: Sequence[str | PathLike[str]] = ()) -> Path:
-        """Write pages about the network from inside, and about what it sees in these images; gives the first page.
+    def inspect(self, images: str | PathLike[str] | Sequence[str | PathLike[str]] = ()) -> Path:
+        """Write pages about the network from inside, and about what it sees in images; gives the first page.
 
         Raises:
             UsageError: If the run has no saved network, or an image can't be read.
@@ -94,7 +100,8 @@ class Run(runs.Run):
         devices.quiet_tensorflow()
         from ox_classifier.inspection import write
 
-        return write.write(self, [Path(image) for image in images])[0]
+        given = (images,) if isinstance(images, str | PathLike) else images
+        return write.write(self, [Path(image) for image in given])[0]
 
 
 def train(
@@ -109,7 +116,7 @@ def train(
     learning_rate: float | None = None,
     dropout: float | None = None,
     augmentation: Mapping[str, object] | bool | None = None,
-    weights: str | None = None,
+    weights: str | PathLike[str] | None = None,
     seed: int | None = None,
     val_fraction: float | None = None,
     test_fraction: float | None = None,
@@ -139,33 +146,76 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "dropout": dropout,
-        "augmentation": None if augmentation in (None, True) else _checked(augmentation or {}),
-        "weights": weights,
+        "weights": None if weights is None else _place("weights", weights),
         "seed": seed,
         "val_fraction": val_fraction,
         "test_fraction": test_fraction,
         "folds": folds,
     }
+    folder = _place("data", data)
+    for setting, text in {"arch": arch, "name": name, "color": color, "device": device}.items():
+        if not isinstance(text, str | None):
+            raise _refused(setting, text, "text")
+    asked |= {setting: _whole(setting, asked[setting]) for setting in WHOLE if asked[setting] is not None}
+    asked |= {setting: _number(setting, asked[setting]) for setting in NUMBERS if asked[setting] is not None}
+    asked["augmentation"] = None if augmentation is None or augmentation is True else _checked(augmentation)
     from ox_classifier.training.recipe import Recipe
 
     given = [setting for setting, value in {"arch": arch, **asked}.items() if value is not None]
     if recipe is None:
-        recipe = Recipe.of(arch or "lenet", asked)
+        recipe = Recipe.of("lenet" if arch is None else arch, asked)
+    elif not isinstance(recipe, Recipe):
+        raise _refused("recipe", recipe, "a training.recipe.Recipe, such as Recipe.of('cnn', {'epochs': 20})")
     elif given:
         raise UsageError(f"recipe was given together with {', '.join(given)}: put these into the recipe")
     from ox_classifier.training import job
 
-    return Run(job.start(recipe, Path(data), name=name, device=device).path)
+    return Run(job.start(recipe, Path(folder), name=name, device=device).path)
 
 
-def _checked(augmentation: Mapping[str, object]) -> dict:
-    """The settings, once an augmenter takes them: nothing of this is to be found out after the images are read."""
+def _refused(setting: str, value: object, expected: str) -> UsageError:
+    return UsageError(f"{setting}={value!r:.60}: expected {expected}")
+
+
+def _place(setting: str, path: object) -> str:
+    """A path as text."""
+    text = fspath(path) if isinstance(path, PathLike) else path
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise _refused(setting, path, "a path, as text or as a pathlib.Path")
+    return text
+
+
+def _whole(setting: str, value: object) -> int:
+    """A whole number of any kind, NumPy's among them, as Python's own."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    number = _number(setting, value, "a whole number, such as 20")
+    if not number.is_integer():
+        raise _refused(setting, value, "a whole number, such as 20")
+    return int(number)
+
+
+def _number(setting: str, value: object, expected: str = "a number, such as 0.1") -> float:
+    try:
+        if isinstance(value, Real) and not isinstance(value, bool):
+            return float(value)
+    except OverflowError:
+        pass
+    raise _refused(setting, value, expected)
+
+
+def _checked(augmentation: Mapping[str, object] | bool) -> dict:
+    """The settings (False: none), once an augmenter takes them: what is wrong is said before an image is read."""
     from ox_classifier.augmentation.augmenter import Augmenter
 
+    if augmentation is False:
+        return {}
+    if not isinstance(augmentation, Mapping):
+        raise _refused("augmentation", augmentation, "a dictionary of settings, {} for none")
     known = [field.name for field in fields(Augmenter) if field.name not in NOT_VARIED]
-    unknown = sorted(set(augmentation) - set(known))
+    unknown = sorted(map(repr, set(augmentation) - set(known)))
     if unknown:
-        raise UsageError(f"augmentation has {', '.join(map(repr, unknown))}: expected {', '.join(known)}")
+        raise UsageError(f"augmentation has {', '.join(unknown)}: expected {', '.join(known)}")
     Augmenter(**augmentation)
     try:
         json.dumps(augmentation)

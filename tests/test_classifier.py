@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +77,9 @@ def test_file_bytes_pil_and_array_are_one_image(classifier, tmp_path, make):
     with Image.open(path) as opened, Image.open(path) as loaded:
         loaded.load()
         decoded = np.asarray(images.open_picture(path).image)
-        forms = [path, str(path), path.read_bytes(), opened, loaded, decoded]
+        content = path.read_bytes()
+        buffers = [content, bytearray(content), memoryview(content)]
+        forms = [path, str(path), *buffers, opened, loaded, decoded]
         answers = [classifier.predict(form).probabilities for form in forms]
         assert opened.size == loaded.size and opened.mode == loaded.mode  # the caller's image stays as it was
     expected = images.read(path, classifier.rule)[..., 0].mean() / 255
@@ -146,6 +150,10 @@ def test_one_gives_one_and_many_give_many_in_order(classifier, tmp_path):
         (noise(8), r"of shape \(8,\)"),
         (noise(0, 8, 3), r"of shape \(0, 8, 3\)"),
         (noise(2, 2, 2, 2, 2), "of shape"),
+        (Image.new("RGB", (0, 5)), "0x5 pixels: expected one or more each way"),
+        (Image.new("L", (0, 0)), "0x0 pixels"),
+        (bytearray(b"hello, I am text"), "begins with the text"),
+        (io.BytesIO(b"one\ntwo"), r"BytesIO is an open file: give its path, or the bytes that its read\(\) gives"),
         (None, "NoneType is no image"),
         (7, "int is no image: give a path"),
     ],
@@ -158,9 +166,42 @@ def test_what_is_no_image_is_one_sentence(classifier, wrong, sentence):
 
 
 def test_what_is_no_image_among_many_is_said_in_its_place(classifier):
-    answers = list(classifier.predict([noise(4, 4), None, noise(4, 4, 2)]))
-    assert [answer.label is None for answer in answers] == [False, True, True]
+    answers = list(classifier.predict([noise(4, 4), None, noise(4, 4, 2), io.BytesIO(b"a")]))
+    assert [answer.label is None for answer in answers] == [False, True, True, True]
+    assert "BytesIO is an open file" in answers[3].error.reason
     assert "NoneType is no image" in answers[1].error.reason and "(4, 4, 2)" in answers[2].error.reason
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))], ids=["copy", "pickle"])
+def test_answers_errors_and_the_classifier_itself_can_go_to_another_process(classifier, copied, tmp_path, monkeypatch):
+    good, lost = classifier.predict([noise(4, 4, 3), "nowhere.png"])
+    again, lost_again = copied([good, lost])
+    np.testing.assert_array_equal(again.probabilities, good.probabilities)
+    assert again.label == good.label and lost_again.path == lost.path
+    assert type(lost_again.error) is ImageError and str(lost_again.error) == str(lost.error)
+    assert (lost_again.error.path, lost_again.error.reason) == (lost.error.path, lost.error.reason)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    other = copied(classifier)
+    assert other.classes == classifier.classes and other.session is not classifier.session
+    np.testing.assert_array_equal(other.predict(noise(4, 4, 3)).probabilities, good.probabilities)
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"state": "finished"}, "has no model.onnx, though its training finished: the run is damaged; train again"),
+        ({"state": "training"}, "has no model.onnx: its training did not get that far; train again"),
+        ({"state": "interrupted", "data": {}}, "isn't finished; go on with ox train --resume lenet-1"),
+        ({"state": "training", "data": {}, "fold_of": "a-cv"}, "isn't finished; go on with ox train --resume a-cv"),
+    ],
+)
+def test_without_a_network_the_sentence_says_how_to_go_on(classifier, state, sentence):
+    run = runs.find("lenet-1")
+    run.onnx_file.unlink()
+    run.update(**state)
+    with pytest.raises(UsageError, match=sentence):
+        Classifier(run)
 
 
 def test_a_run_is_found_by_name_path_or_as_the_latest(classifier, tmp_path):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
+import json
+import pickle
 import re
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -103,6 +108,31 @@ def test_a_run_is_loaded_by_name_path_or_as_the_latest(place):
     ("settings", "sentence"),
     [
         ({"arch": "nope"}, "'nope' is unknown"),
+        ({"arch": ""}, "'' is unknown"),
+        ({"arch": ["cnn"]}, r"arch=\['cnn'\]: expected text"),
+        ({"name": 5}, "name=5: expected text"),
+        ({"name": Path("mine")}, r"name=PosixPath\('mine'\): expected text"),
+        ({"color": ["rgb"]}, "color=.*: expected text"),
+        ({"weights": 5, "arch": "vgg16"}, "weights=5: expected a path"),
+        ({"recipe": {"epochs": 3}}, r"recipe=\{'epochs': 3\}: expected a training.recipe.Recipe"),
+        ({"augmentation": 5}, "augmentation=5: expected a dictionary"),
+        ({"augmentation": 1}, "augmentation=1: expected a dictionary"),
+        ({"augmentation": ["invert"]}, "augmentation=.*: expected a dictionary"),
+        ({"augmentation": {1: 2, "a": 3}}, "augmentation has 'a', 1: expected rotation_range"),
+        ({"augmentation": {"zoom_range": "wide"}}, "zoom_range"),
+        ({"augmentation": {"zoom_range": None}}, "zoom_range"),
+        ({"augmentation": {"width_shift_range": {"a": 1}}}, "width_shift_range"),
+        ({"augmentation": {"width_shift_range": "ab"}}, "width_shift_range"),
+        ({"augmentation": {"fill_mode": ["nearest"]}}, "fill_mode"),
+        ({"augmentation": {"brightness_range": "ab"}}, "brightness_range"),
+        ({"epochs": 1.5}, "epochs=1.5: expected a whole number"),
+        ({"epochs": True}, "epochs=True: expected a whole number"),
+        ({"epochs": "3"}, "epochs='3': expected a whole number"),
+        ({"folds": float("inf")}, "folds=inf: expected a whole number"),
+        ({"seed": np.bool_(True)}, "seed=.*: expected a whole number"),
+        ({"dropout": False}, "dropout=False: expected a number"),
+        ({"learning_rate": "0.1"}, "learning_rate='0.1': expected a number"),
+        ({"device": ["cpu"]}, "device=.*: expected text"),
         ({"epochs": 0}, "--epochs 0"),
         ({"learning_rate": float("nan")}, "--learning-rate nan"),
         ({"image_size": 3}, "can't take images of so few pixels"),
@@ -119,6 +149,38 @@ def test_a_wrong_setting_is_refused_before_anything_is_read(place, settings, sen
     with pytest.raises(UsageError, match=sentence):
         train("nowhere", **settings)
     assert [path.name for path in (place / "runs").iterdir()] == ["lenet-1"]
+
+
+@pytest.mark.parametrize("data", [5, None, ["marks"], b"marks", "", "a\0b"], ids=repr)
+def test_data_that_are_no_path_are_refused(place, data):
+    with pytest.raises(UsageError, match=r"data=.*: expected a path"):
+        train(data)
+
+
+def test_numbers_of_numpy_are_taken_as_pythons_own(place, monkeypatch):
+    asked = []
+    monkeypatch.setattr("ox_classifier.training.job.start", lambda recipe, *_, **__: asked.append(recipe) or Run.load())
+    train("marks", epochs=np.int64(3), image_size=64.0, seed=np.uint8(7), dropout=np.float32(0.5), folds=np.float64(3))
+    (recipe,) = asked
+    values = [recipe.epochs, recipe.image_size, recipe.seed, recipe.dropout, recipe.folds]
+    assert [(value, type(value)) for value in values] == [(3, int), (64, int), (7, int), (0.5, float), (3, int)]
+    json.dumps(recipe.as_config())
+
+
+@pytest.mark.tensorflow
+def test_a_split_and_an_image_are_no_sequences_of_letters(place):
+    run = Run.load("lenet-1")
+    assert list(run.report("val").metrics) == ["val"]
+    for image in ("nowhere.jpg", Path("nowhere.jpg")):
+        with pytest.raises(UsageError, match=r"nowhere\.jpg: no such file"):
+            run.inspect(image)
+
+
+def test_a_run_that_has_answered_can_go_to_another_process(place):
+    run = Run.load("lenet-1")
+    answer = run.predict("photo.jpg")
+    for other in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):
+        assert other.config == run.config and other.predict("photo.jpg").by_class == answer.by_class
 
 
 @pytest.mark.tensorflow

@@ -18,6 +18,8 @@ from ox_classifier import runs
 from ox_classifier.cli import app
 from ox_classifier.report import metrics
 from ox_classifier.report.predictions import Predictions
+from tests import hand_made
+from tests.conftest import draw_folder
 
 tensorflow = pytest.mark.tensorflow  # for the shared run's training
 
@@ -124,6 +126,17 @@ def test_an_image_gone_since_it_was_predicted_leaves_an_empty_frame(run, tmp_pat
     shutil.rmtree(data / "train")
     assert report(run, "--split", "test").exit_code == 0
     assert views(run) == [{"train", "test"}] * 4
+
+
+def test_a_cross_validation_without_its_last_network_says_how_to_go_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stopped = hand_made.judged_run(draw_folder(tmp_path / "marks", {"train": 4, "val": 2}))
+    stopped.onnx_file.unlink()
+    stopped.update(state="interrupted", cross_validation=[["lenet-fold1", 2, 2], ["lenet-fold2", 1, 2]], results={})
+    stopped.write_table("held_out.csv", ("path", "label", "fold", "o", "x"), [("val/o/000.png", "o", 1, "0.9", "0.1")])
+    result = report(stopped)
+    assert result.exit_code == 2 and result.stderr.endswith("isn't finished; go on with ox train --resume lenet-1\n")
+    assert not (stopped.path / "report").exists()
 
 
 @given(arrays.arrays(np.float32, (5, 3), elements=st.floats(0, 1, width=32)))

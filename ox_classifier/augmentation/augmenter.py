@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
@@ -69,7 +69,8 @@ class Augmenter:
         shifts = "a part of the side below 1, or pixels, or a list of these to choose from"
         for name in ("width_shift_range", "height_shift_range"):
             self._demand(name, _all_between(np.atleast_1d(getattr(self, name)).tolist(), -np.inf, np.inf), shifts)
-        self._demand("zoom_range", _is_pair(self.zooms, above=0), "a number under 1, or two factors above 0")
+        zooms = isinstance(self.zoom_range, Real | Iterable) and _is_pair(self.zooms, above=0)
+        self._demand("zoom_range", zooms, "a number under 1, or two factors above 0")
         brightness = self.brightness_range is None or _is_pair(self.brightness_range)
         self._demand("brightness_range", brightness, "two factors of 0 or more, such as (0.7, 1.3)")
         contrast = self.contrast is None or (_is_pair(self.contrast) and self.contrast[0] <= self.contrast[1])

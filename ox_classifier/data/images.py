@@ -24,6 +24,7 @@ MAX_PIXELS = 60_000_000  # a 48-megapixel phone photo passes, a decompression bo
 BYTES_A_PIXEL = 13  # that decoding takes at its worst: RGBA, turned, and RGB, 4 each
 EXIF_ORIENTATION = 0x0112
 HEAD = 64  # bytes at a file's beginning that say what it is
+BUFFERS = bytes | bytearray | memoryview  # what may hold the bytes of a file
 JPEGS = ("JPEG", "MPO")  # which can be decoded at half, a quarter or an eighth of their size
 
 
@@ -33,6 +34,9 @@ class ImageError(UsageError):
     def __init__(self, path: Path | str, reason: str):
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = Path(path), reason
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.path, self.reason)  # what it is made of, which pickle would not find out
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Picture:
         return np.asarray(image).reshape(rule.shape)
 
 
-def read(source: Path | str | bytes | Image.Image | np.ndarray, rule: PixelRule) -> np.ndarray:
+def read(source: Path | str | bytes | bytearray | memoryview | Image.Image | np.ndarray, rule: PixelRule) -> np.ndarray:
     """Decode a file to uint8, shape (height, width, channels), as training, prediction and report all see it.
 
     The bytes of a file, a PIL image or a uint8 array (see `from_array`) go the same way.
@@ -88,7 +92,7 @@ def as_float(images: np.ndarray) -> np.ndarray:
 
 
 def open_picture(
-    source: Path | str | bytes | Image.Image | np.ndarray,
+    source: Path | str | bytes | bytearray | memoryview | Image.Image | np.ndarray,
     *,
     at_least: tuple[int, int] | None = None,
     alpha: bool = False,
@@ -108,10 +112,12 @@ def open_picture(
         if isinstance(source, np.ndarray):
             return _normalised(from_array(source), alpha=alpha)
         if isinstance(source, Image.Image):
+            if 0 in source.size:
+                raise ImageError(path, f"{source.width}x{source.height} pixels: expected one or more each way")
             return _normalised(source, alpha=alpha)
-        if not isinstance(source, str | Path | bytes):
+        if not isinstance(source, str | Path | BUFFERS):
             raise ImageError(path, no_image(source))
-        with io.BytesIO(source) if isinstance(source, bytes) else open_file(path) as stream:
+        with io.BytesIO(source) if isinstance(source, BUFFERS) else open_file(path) as stream:
             head = stream.read(HEAD)
             return _decode(stream, path, head, at_least, alpha)
     except (ImageError, NoRoomError):
@@ -146,6 +152,8 @@ def from_array(array: np.ndarray) -> Image.Image:
 
 def no_image(source: object) -> str:
     """What to say of something that is no image."""
+    if hasattr(source, "read"):
+        return f"{type(source).__name__} is an open file: give its path, or the bytes that its read() gives"
     return f"{type(source).__name__} is no image: give a path, the bytes of a file, a PIL image or a uint8 array"
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ox_classifier.classifier import no_network
 from ox_classifier.files import write_text
 from ox_classifier.report import doubts, explanations, metrics, run_page, stills, training_images
 from ox_classifier.report.data_check import DataCheck, data_check
@@ -35,8 +36,10 @@ def write(
     report.
 
     Raises:
-        UsageError: If the run has none of the splits, their images are gone, or the folder leads elsewhere.
+        UsageError: If the run lacks a network or the splits, their images are gone, or the folder leads elsewhere.
     """
+    if not run.onnx_file.exists():
+        raise no_network(run)
     folder = run.folder(elsewhere.folder if elsewhere else "report")
     root = elsewhere.root if elsewhere else run.data_root
     mark = elsewhere.fingerprint(run) if elsewhere else fingerprint(run)
