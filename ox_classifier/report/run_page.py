@@ -24,7 +24,7 @@ PREFERRED = ("test", "held-out", "val", "train")  # the split shown first
 EMBEDDED_BYTES = 8_000_000  # of pictures in the page, a third more as text
 BESIDE_BYTES = 1_000_000  # the same of training images
 MOST_EMBEDDED = 2_000  # images; of more, the wrong and the least certain
-MOST_EXPLAINED = 300  # with Grad-CAM
+MOST_EXPLAINED, LEAST_EXPLAINED = 300, 60  # with Grad-CAM: the wrong, and the least certain where these are few
 OUTSIDE = "A training image: judged by a network that had not learned from it, and no part of the figures above."
 
 
@@ -54,7 +54,9 @@ def html(
     doubted = list(rows.paths[len(table.paths) :])
     embedded = _pictures([*interest[:MOST_EMBEDDED], *doubted], files, run)
     watch = evidence.watch
-    maps = explanations.explain(run, interest[:MOST_EXPLAINED], files, watch, explanations.fold_of(run))
+    wrong = int((table.predicted != table.truth).sum())
+    explained = interest[: min(MOST_EXPLAINED, max(LEAST_EXPLAINED, wrong))]
+    maps = explanations.explain(run, explained, files, watch, explanations.fold_of(run))
     training = _training(run, watch, [*interest, *doubted])
     shown_doubts = evidence.doubts.shown() if evidence.doubts else {}
     beside = Beside(
