@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageOps
 
-from ox_classifier.audit import duplicates, fingerprints, looks
+from ox_classifier.audit import candidates, duplicates, fingerprints, looks
 from ox_classifier.audit.columns import Columns
 from ox_classifier.audit.duplicates import FLIPS, DuplicatePair, duplicate_pairs
 from ox_classifier.audit.families import LARGE, Families, families
@@ -123,8 +123,26 @@ def test_blocks_lose_no_pair_and_find_none_twice(monkeypatch):
     assert sum(pair.exact for pair in expected) == 11 and sum(pair.flip == FLIPS[1] for pair in expected) >= 20
     for sizes in ((16, 4, 3), (7, 3, 2), (1, 1, 1)):
         for name, size in zip(("BLOCK", "STRIP", "PAIRS"), sizes, strict=True):
-            monkeypatch.setattr(duplicates, name, size)
+            monkeypatch.setattr(candidates, name, size)
         assert found(*images) == expected
+
+
+def test_images_of_one_size_are_sifted_without_loss(monkeypatch):
+    """The pairs that are found are those that every pair, compared in full, gives."""
+    rng = np.random.default_rng(5)
+    images = [draw_mark("ox"[i % 2], rng, 28) for i in range(700)]
+    images += [jpeg(image, 70) for image in images[:40]] + [ImageOps.flip(image) for image in images[40:80]]
+    table = prints(images)
+    rows = np.flatnonzero(table.energy > duplicates.FLAT**2)
+    x, y = np.triu_indices(len(rows), 1)
+    near = np.abs(table.means[rows[x]] - table.means[rows[y]]) <= candidates.MEAN_STEP
+    near &= (np.abs(table.colors[rows[x]] - table.colors[rows[y]]) <= candidates.COLOR_STEP_SMALL).all(axis=1)
+    every = {(pair.a, pair.b) for _, _, pair in duplicates._compare(table, rows, x[near], y[near])}
+    found = {(pair.a, pair.b) for pair in duplicate_pairs(table)}  # some flipped ones are equal
+    assert len(found) > 70 and found == every
+    for name, size in zip(("BLOCK", "STRIP", "PAIRS"), (50, 8, 30), strict=True):
+        monkeypatch.setattr(candidates, name, size)
+    assert {(pair.a, pair.b) for pair in duplicate_pairs(table)} == every
 
 
 def burst(count: int, drift: float = 0.0) -> list[Image.Image]:

@@ -1,4 +1,4 @@
-"""The fingerprints of many images: some 50 bytes of each in memory, the rest in a file."""
+"""The fingerprints of many images: some 120 bytes of each in memory, the rest in a file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ox_classifier.audit.fingerprints import SIDE
 # frequencies in rings around [0, 0], so that for every k the lowest k x k of them come first
 _RINGS = sorted(((i, j) for i in range(SIDE) for j in range(SIDE)), key=lambda place: (max(place), place))
 _ROWS, _COLUMNS = np.array(_RINGS).T
+SIEVE = 6  # frequencies each way whose magnitudes are kept in memory
 
 
 class FingerprintTable:
@@ -20,6 +21,7 @@ class FingerprintTable:
 
     def __init__(self, file: BinaryIO):
         self._digests, self._sizes, self._numbers, self._file = bytearray(), array("i"), array("f"), file
+        self._sieve = bytearray()
 
     def __len__(self) -> int:
         return len(self._sizes) // 2
@@ -27,9 +29,9 @@ class FingerprintTable:
     def add(self, waves: np.ndarray, color: Sequence[float], size: tuple[int, int], digest: bytes) -> None:
         """The next image: its `waves` (kept as float16), mean red, green and blue, pixels and 16-byte `digest`."""
         waves = np.asarray(waves, np.float16)
-        self._file.write(
-            waves[_ROWS, _COLUMNS].tobytes()
-        )  # always at its end: nothing is read before the last is added
+        rings = waves[_ROWS, _COLUMNS]
+        self._file.write(rings.tobytes())  # always at its end: nothing is read before the last is added
+        self._sieve += np.abs(rings[1 : SIEVE**2]).tobytes()
         self._digests += digest
         self._sizes.extend(size)
         self._numbers.extend((*color, energy(waves[None])[0], waves[0, 0]))
@@ -58,6 +60,11 @@ class FingerprintTable:
     def means(self) -> np.ndarray:
         """Mean grey level of each image."""
         return self._columns[:, 4]
+
+    @property
+    def sieve(self) -> np.ndarray:
+        """Magnitudes of the lowest SIEVE x SIEVE frequencies but the mean, float16 (n, SIEVE * SIEVE - 1)."""
+        return np.frombuffer(self._sieve, np.float16).reshape(-1, SIEVE**2 - 1)
 
     def waves(self, rows: np.ndarray, side: int) -> np.ndarray:
         """The lowest `side` x `side` frequencies of some images, float32 (rows, side, side), read back."""
