@@ -135,4 +135,4 @@ def test_unreadable_files_are_left_out_and_said(run, tmp_path):
 def test_what_is_set_aside_is_not_judged(run, tmp_path):
     data = scans(tmp_path / "some", "o/o1.png", "x/x1.png", "set-aside/o/x2.png")
     result = ox("lenet-1", "--data", data)
-    assert "2 of 2 right" in result.stdout and "passed over 1 images set aside" in result.stderr
+    assert "2 of 2 right" in result.stdout and "passed over 1 image set aside" in result.stderr

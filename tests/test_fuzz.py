@@ -39,7 +39,6 @@ def test_mutated_files_are_read_or_refused():
     assert [outcome.number for outcome in outcomes] == list(range(600))
     assert [outcome for outcome in outcomes if outcome.what not in ("read", "refused")] == []
     assert 100 < sum(outcome.what == "read" for outcome in outcomes) < 500
-    assert max(outcome.megabytes for outcome in outcomes) < 1000
 
 
 @pytest.mark.parametrize(

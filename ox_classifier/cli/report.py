@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
@@ -50,6 +51,8 @@ def report(
         for name in splits:
             if name not in SPLITS:
                 raise UsageError(f"--split {name!r} is unknown: give {', '.join(SPLITS)}")
+        if data is not None:
+            places.refuse_missing_data(data, "--data")
         formats = tuple(dict.fromkeys(format_ or ("png",)))
         for name in formats:
             if name not in FORMATS:

@@ -29,6 +29,9 @@ class Plot:
     legend: str = ""
 
 
+MOST = 1e6  # a loss or more beyond this is not drawn: no training that ends comes near
+
+
 def of_split(rows: Predictions, result: dict) -> list[Plot]:
     """ROC, precision against recall, reliability, and accuracy against coverage."""
     confidence, right = rows.probabilities.max(axis=1), rows.predicted == rows.truth
@@ -41,6 +44,7 @@ def of_training(history: Sequence[dict], best_epoch: int) -> list[Plot]:
     """Accuracy and loss by epoch."""
     columns = {name: np.array([row[name] for row in history], dtype=float) for name in history[0]}
     epochs, plots = columns["epoch"], []
+    columns = {name: np.where(np.abs(values) < MOST, values, np.nan) for name, values in columns.items()}
     x = Axis("epoch", epochs[0], max(epochs[-1], epochs[0] + 1), whole=True)
     for name in ("accuracy", "loss"):
         held_out = columns[f"val_{name}"]
