@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from PIL import Image
@@ -16,13 +13,13 @@ from PIL import Image
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
 from ox_classifier.pixels import PixelRule
+from ox_classifier.report.read_ahead import read_ahead
 
 SIDE = 144  # pixels of the longer side, as decoded
 SIDE_SEEN = 112  # as the network sees it
 SIDE_BESIDE = 72  # of a training image shown beside another
 QUALITY = 62
 TINY = 64  # pixels up to which an image is kept exactly, as every pixel is seen
-AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def shots(paths: Sequence[Path], rule: PixelRule, *, most_bytes: int) -> list[Sh
     """
     found: list[Shot | None] = []
     left = most_bytes
-    for shot in _in_threads(lambda path: _shot(path, rule), paths):
+    for shot in read_ahead(lambda path: _shot(path, rule), paths):
         left -= len(shot) if shot else 0
         if left < 0:
             break
@@ -55,7 +52,7 @@ def small(paths: Sequence[Path], *, most_bytes: int) -> list[bytes | None]:
     """One small WebP picture of each image in this order, up to `most_bytes`; None if it can't be read."""
     found: list[bytes | None] = []
     left = most_bytes
-    for picture in _in_threads(_small, paths):
+    for picture in read_ahead(_small, paths):
         left -= len(picture) if picture else 0
         if left < 0:
             break
@@ -66,17 +63,6 @@ def small(paths: Sequence[Path], *, most_bytes: int) -> list[bytes | None]:
 def data_uri(webp: bytes | None) -> str:
     """A picture as a page takes it; "" for none."""
     return f"data:image/webp;base64,{base64.b64encode(webp).decode('ascii')}" if webp else ""
-
-
-def _in_threads(work, paths: Iterable[Path]) -> Iterator:
-    """The result of each, in order; no more than a few wait to be fetched."""
-    paths = iter(paths)
-    with ThreadPoolExecutor(os.cpu_count(), "shot") as pool:
-        waiting = [pool.submit(work, path) for path in islice(paths, AT_ONCE)]
-        while waiting:
-            begun, waiting = waiting, [pool.submit(work, path) for path in islice(paths, AT_ONCE)]
-            for future in begun:
-                yield future.result()
 
 
 def _shot(path: Path, rule: PixelRule) -> Shot | None:

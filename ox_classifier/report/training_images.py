@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -15,9 +16,10 @@ from ox_classifier.data.images import ImageError
 from ox_classifier.files import replacing
 from ox_classifier.report.neighbours import Neighbours
 from ox_classifier.report.network_end import NetworkEnd
+from ox_classifier.report.read_ahead import read_ahead
 from ox_classifier.runs import Run
 
-MOST = 3_000  # training images compared
+MOST = 2_000  # training images compared
 MOST_SLOW = 200  # of these computed by a network on a large base, which takes a tenth of a second an image
 MOST_BYTES = 256 << 20
 KEPT = "report/.training_features.npz"
@@ -77,23 +79,23 @@ def _kept(run: Run, fingerprint: str, chosen: Sequence[str]) -> tuple[list[str],
 
 
 def _computed(run: Run, end: NetworkEnd, chosen: Sequence[str]) -> tuple[list[str], np.ndarray] | None:
-    paths, parts, waiting = [], [], []
-
-    def flush() -> None:
-        if waiting:
-            parts.append(end.features(images.as_float(np.stack(waiting))))
-            waiting.clear()
-
-    for path in track(chosen, label="looking at training images"):
-        try:
-            waiting.append(images.read(run.source(path), run.rule))
-        except ImageError:
-            continue  # gone since the training
-        paths.append(path)
-        if len(waiting) == BATCH:
-            flush()
-    flush()
+    paths: list[str] = []
+    parts = []
+    decoded = zip(chosen, read_ahead(lambda path: _read(run, path), chosen), strict=True)
+    tracked = track(decoded, label="looking at training images", total=len(chosen))
+    there = ((path, pixels) for path, pixels in tracked if pixels is not None)
+    while batch := list(islice(there, BATCH)):
+        paths += [path for path, _ in batch]
+        parts.append(end.features(images.as_float(np.stack([pixels for _, pixels in batch]))))
     return (paths, np.concatenate(parts)) if parts else None
+
+
+def _read(run: Run, path: str) -> np.ndarray | None:
+    """The pixels of an image; None if it is gone since the training."""
+    try:
+        return images.read(run.source(path), run.rule)
+    except ImageError:
+        return None
 
 
 def _joined(paths: Sequence[str]) -> np.ndarray:
