@@ -5,13 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from pathlib import Path
 from urllib.parse import parse_qs
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from ox_classifier.cli import app
 from ox_classifier.data import digests
+from ox_classifier.report import metrics, run_page
+from ox_classifier.report.data_check import DataCheck
+from ox_classifier.report.predictions import Predictions
+from ox_classifier.report.run_page import MOST_EMBEDDED, Evidence
+from ox_classifier.report.watch import Watch
+from tests import hand_made
 from tests.browser import Faults, address, chromium
-from tests.test_page import CLASSES, NAMES, hostile, report, table
+from tests.test_page import CLASSES, NAMES, hostile, red, report, table
 
 HOSTILE = hostile  # the fixture
 DARK = {"color_scheme": "dark"}
@@ -162,6 +172,65 @@ def test_elsewhere_the_page_shows_its_thumbnails_and_says_what_is_missing(browse
     page.close()
 
 
+def test_what_is_saved_is_applied_and_undone(browser, marks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = hand_made.judged_run(marks)
+    report(run)
+    before = {path.relative_to(marks): path.read_bytes() for path in marks.rglob("*.png")}
+    page = browser.new_page()
+    page.goto(address(run.path / "report" / "report.html"))
+    page.select_option("#show", "all")
+    page.focus("#search")
+    page.keyboard.press("Escape")
+    first, second = cards(page)[:2]
+    page.keyboard.press("n")
+    page.keyboard.press("ArrowRight")
+    other = "x" if second.split("/")[1] == "o" else "o"
+    page.keyboard.press(other)
+    with page.expect_download() as started:
+        page.click("#save-button")
+    saved = tmp_path / "corrections.csv"
+    started.value.save_as(saved)
+    page.close()
+    result = CliRunner().invoke(app, ["dataset", "apply", str(saved), "--data", str(marks), "--yes"])
+    assert result.exit_code == 0, result.output
+    after = {path.relative_to(marks): path.read_bytes() for path in marks.rglob("*.png")}
+    assert sorted(after.values()) == sorted(before.values()) and after.keys() != before.keys()
+    assert Path(first) not in after and Path(second) not in after
+    assert any(path.parts[0] == "set-aside" for path in after) and any(
+        path.parts[:2] == ("test", other) for path in after
+    )
+    result = CliRunner().invoke(app, ["dataset", "apply", "--undo", str(tmp_path / "undo.csv"), "--yes"])
+    assert result.exit_code == 0, result.output
+    assert {path.relative_to(marks): path.read_bytes() for path in marks.rglob("*.png")} == before
+
+
+def test_ten_thousand_images_open_and_filter_within_a_second(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    count, rng = 10_000, np.random.default_rng(0)
+    paths = tuple(f"test/{'ox'[i % 2]}/{i:05}.png" for i in range(count))
+    for path in paths[:MOST_EMBEDDED]:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        red(tmp_path / path, int(path[-9:-4]) % 256)
+    truth, chances = np.arange(count) % 2, rng.random((count, 1), dtype=np.float32)
+    chances[:MOST_EMBEDDED, 0] = 1 - truth[:MOST_EMBEDDED]  # wrong, so that these are embedded
+    table = Predictions(("o", "x"), paths, ("test",) * count, truth, np.hstack([1 - chances, chances]))
+    run = hand_made.judged_run(tmp_path)
+    results = {"test": metrics.summary(table.probabilities, truth, table.classes)}
+    evidence = Evidence(Watch(), DataCheck(digests=dict.fromkeys(paths, "0" * 32)))
+    text = run_page.html(run, table, results, evidence, fingerprint="f", root=tmp_path, folder=tmp_path)
+    assert len(text) < 15_000_000 and text.count("data:image/webp") == 2 * MOST_EMBEDDED
+    (tmp_path / "report.html").write_text(text)
+    page = browser.new_page()
+    page.goto(address(tmp_path / "report.html"))
+    page.wait_for_selector("#grid .card")
+    opened = page.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
+    filtered = page.evaluate(FILTER_TIME)
+    assert (opened < 1000, filtered < 1000) == (True, True), (opened, filtered)
+    assert page.inner_text("#count").startswith(f"{results['test']['confusion_matrix'][0][1]:,} of 10,000 images")
+    page.close()
+
+
 @pytest.mark.parametrize("width", [375, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window_and_every_text_can_be_read(browser, hostile, width, scheme):
@@ -178,6 +247,16 @@ def test_nothing_is_wider_than_the_window_and_every_text_can_be_read(browser, ho
     assert page.eval_on_selector_all("button, select, input, a", unnamed) == 0
     page.close()
 
+
+# milliseconds until a cell of the matrix has filtered the images, drawn ones included
+FILTER_TIME = """
+() => {
+  const start = performance.now();
+  document.querySelector('.matrix button[data-true="0"][data-predicted="1"]').click();
+  document.body.getBoundingClientRect();
+  return performance.now() - start;
+}
+"""
 
 # texts whose colour differs too little from what is behind them, by the formula of WCAG 2
 CONTRAST = """

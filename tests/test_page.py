@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from ox_classifier.cli import app
 from ox_classifier.data import digests
-from ox_classifier.report import calibration, page, plots
+from ox_classifier.report import calibration, page, plots, run_page
 from tests import hand_made
 
 CLASSES = ["<script>alert(1)</script>", 'x "y" & 동그라미 😀\nz']
@@ -186,6 +186,17 @@ def test_an_image_that_is_gone_has_no_picture_and_no_digest(hostile):
     data = in_page(report(hostile, "--split", "test"))
     gone = [i for i, path in enumerate(data["path"]) if path.startswith("val/")]
     assert gone and not any(data["picture"][i] or data["digest"][i] for i in gone)
+
+
+def test_slices_know_every_image_of_a_split_kept_from_the_last_report(hostile, monkeypatch):
+    """Not only those looked at again because they are wrong, among which every slice would look bad."""
+    seen = []
+    real = run_page.split_slices
+    monkeypatch.setattr(run_page, "split_slices", lambda *all_of: (seen.append(set(all_of[-1])), real(*all_of))[1])
+    monkeypatch.setattr(run_page, "LEAST_EXPLAINED", 1)
+    report(hostile, "--split", "val")
+    report(hostile, "--split", "test")
+    assert seen[-1] == {row["path"] for row in table(hostile)} and len(seen[-1]) == 40
 
 
 def test_pictures_past_the_budget_are_shown_from_disk(hostile, monkeypatch):

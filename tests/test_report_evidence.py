@@ -7,6 +7,7 @@ import csv
 import shutil
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -17,10 +18,12 @@ from ox_classifier import runs
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
 from ox_classifier.data import images
-from ox_classifier.report import label_issues, slices
+from ox_classifier.report import explanations, label_issues, slices
 from ox_classifier.report.data_check import data_check
 from ox_classifier.report.ink import Ink, ink
 from ox_classifier.report.neighbours import MOST, Neighbours
+from ox_classifier.report.watch import Watch
+from tests import hand_made
 from tests.test_page import in_page
 
 tensorflow = pytest.mark.tensorflow  # for the shared run's training
@@ -137,6 +140,44 @@ def test_the_data_check_finds_digests_sides_copies_and_what_is_gone(tmp_path):
     assert found.copies == {"a.png": [("b.png", "x", "test")], "b.png": [("a.png", "o", "train")]}
     assert found.digests["a.png"] == found.digests["b.png"] and "gone.png" not in found.digests
     assert {one.kind for one in found.findings} == {"leak", "two-labels"}
+
+
+def small_network(seed: int) -> onnx.ModelProto:
+    """A convolution, a ReLU and a dense layer to a softmax over two classes, of drawn weights."""
+    rng = np.random.default_rng(seed)
+    weights = {
+        "kernel": rng.normal(size=(4, 3, 3, 3)),
+        "dense": rng.normal(size=(4 * 6 * 6, 2)),
+    }
+    nodes = [
+        onnx.helper.make_node("Transpose", ["pixels"], ["first"], perm=[0, 3, 1, 2]),
+        onnx.helper.make_node("Conv", ["first", "kernel"], ["conv"]),
+        onnx.helper.make_node("Relu", ["conv"], ["relu"]),
+        onnx.helper.make_node("Flatten", ["relu"], ["flat"]),
+        onnx.helper.make_node("MatMul", ["flat", "dense"], ["scores"]),
+        onnx.helper.make_node("Softmax", ["scores"], ["answer"]),
+    ]
+    constants = [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    return hand_made.network(nodes, outputs={"answer": ["n", 2]}, constants=constants)
+
+
+def test_each_image_of_a_cross_validation_is_explained_by_the_fold_that_answered_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    last, *folds = (hand_made.run(model=small_network(seed)) for seed in range(3))
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3), dtype=np.uint8)
+    for name, image in zip("ab", pixels, strict=True):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    files = {f"{name}.png": tmp_path / f"{name}.png" for name in "ab"}
+    answered = dict(zip(files, (fold.name for fold in folds), strict=True))
+    watch = Watch(explanations.network_end(last))
+    maps = explanations.explain(last, list(files), files, watch, answered)
+    ends = [explanations.network_end(run) for run in (last, *folds)]
+    for i, path in enumerate(files):
+        own, others = ends[i + 1], [end for end in ends if end is not ends[i + 1]]
+        image = images.as_float(pixels[i : i + 1])
+        np.testing.assert_array_equal(maps[path], own.grad_cam(image)[0])
+        assert all(np.abs(maps[path] - other.grad_cam(image)[0]).max() > 0.1 for other in others)
+    assert explanations.explain(last, ["a.png"], files, watch, {"a.png": "gone"}) == {}
 
 
 @tensorflow

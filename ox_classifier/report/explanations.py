@@ -17,6 +17,7 @@ from ox_classifier.errors import UsageError
 from ox_classifier.report.gradients import NotKnownError
 from ox_classifier.report.ink import ink
 from ox_classifier.report.network_end import NetworkEnd
+from ox_classifier.report.read_ahead import read_ahead
 from ox_classifier.report.watch import Watch
 from ox_classifier.runs import Run
 
@@ -63,11 +64,21 @@ def explain(
     return maps
 
 
+def look_at_the_rest(run: Run, files: Mapping[str, Path], watch: Watch) -> None:
+    """Tell the watch of images that were predicted earlier what their ink is like, or slices would lack them."""
+    missing = [path for path in files if path not in watch.inks]
+    pixels = read_ahead(lambda path: _read(run, [path], files).get(path), missing)
+    todo = track(zip(missing, pixels, strict=True), label="looking at images again", total=len(missing))
+    for path, image in todo:
+        if image is not None:
+            watch.inks[path] = ink(image[None])[0]
+
+
 def _look(paths: list[str], pixels: np.ndarray, end: NetworkEnd | None, watch: Watch, maps: dict) -> None:
     if end:
         with suppress(NotKnownError):
             maps |= zip(paths, end.grad_cam(pixels), strict=True)
-    missing = [i for i, path in enumerate(paths) if path not in watch.inks]
+    missing = [i for i, path in enumerate(paths) if path not in watch.nearest]
     if missing:
         features = watch.end.features(pixels[missing]) if watch.end else [None] * len(missing)
         for i, seen, row in zip(missing, ink(pixels[missing]), features, strict=True):

@@ -57,6 +57,7 @@ def html(
     wrong = int((table.predicted != table.truth).sum())
     explained = interest[: min(MOST_EXPLAINED, max(LEAST_EXPLAINED, wrong))]
     maps = explanations.explain(run, explained, files, watch, explanations.fold_of(run))
+    explanations.look_at_the_rest(run, {path: files[path] for path in table.paths}, watch)
     training = _training(run, watch, [*interest, *doubted])
     shown_doubts = evidence.doubts.shown() if evidence.doubts else {}
     beside = Beside(
