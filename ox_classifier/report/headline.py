@@ -66,6 +66,26 @@ def kicker(run: Run) -> str:
     return f"{run.arch}, trained {trained:%Y-%m-%d %H:%M} on {printable(run.data_source)}"
 
 
+def brief(run: Run) -> list[tuple[str, str]]:
+    """What the run is, in a few lines with a name each."""
+    counts = {split: sum(classes.values()) for split, classes in run.counts.items()}
+    config = run.settings
+    known = {
+        "best_epoch": "epoch {} kept",
+        "batch_size": "batches of {}",
+        "learning_rate": "learning rate {:g}",
+        "weights": "weights {}",
+        "seed": "seed {}",
+    }
+    told = [text.format(config[key]) for key, text in known.items() if config.get(key) is not None]
+    told.append("augmented" if run.augmentation else "not augmented")
+    return [
+        ("network", f"{run.arch} at {run.rule.width} × {run.rule.height}, {run.rule.color}"),
+        ("images", ", ".join(f"{count:,} {split}" for split, count in counts.items() if count) or "not recorded"),
+        ("settings", printable(", ".join(told))),
+    ]
+
+
 def about(run: Run) -> list[str]:
     """What was trained on what, with the settings that matter most, in sentences."""
     counts = {split: sum(classes.values()) for split, classes in run.counts.items() if classes}

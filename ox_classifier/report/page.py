@@ -43,6 +43,7 @@ class Content:
     data: dict
     curves: Sequence[Plot] = ()
     notes: Sequence[str] = ()
+    brief: Sequence[tuple[str, str]] = ()
     about: Sequence[str] = ()
     findings: Sequence[object] = ()
     folds: Sequence[dict] = ()

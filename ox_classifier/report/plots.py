@@ -13,7 +13,7 @@ from markupsafe import Markup
 from ox_classifier.report.headline import percent
 
 WIDTH, HEIGHT = 340, 260
-LEFT, RIGHT, TOP, BOTTOM = 50, 20, 10, 40
+LEFT, RIGHT, TOP, BOTTOM = 58, 20, 10, 40
 MOST_POINTS = 160  # of a line: more can't be told apart at this size
 
 
@@ -40,7 +40,7 @@ class Axis:
     def ticks(self) -> list[tuple[float, str]]:
         """Four to six places, each with its text."""
         step = _round_step((self.high - self.low) / 5)
-        step = max(1.0, step) if self.whole else step
+        step = max(1, math.ceil(step)) if self.whole else step
         first = math.ceil(self.low / step - 1e-9)
         values = [n * step for n in range(first, int(self.high / step + 1e-9) + 1)]
         digits = max(0, -math.floor(math.log10(step) + 1e-9))

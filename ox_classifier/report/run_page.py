@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ def html(
         "tiny": max(run.rule.width, run.rule.height) <= TINY,
         "slices": [one.as_data() for found in slices.values() for one in found.named],
     }
+    findings = _findings(run, evidence.check)
     content = Content(
         name=printable(run.name),
         kicker=headline.kicker(run),
@@ -84,8 +86,9 @@ def html(
         data=data,
         curves=split_plots.of_training(run.history(), run.best_epoch),
         notes=_notes(table, embedded, maps),
+        brief=[*headline.brief(run), ("data check", _summary(findings))],
         about=headline.about(run),
-        findings=_findings(run, evidence.check),
+        findings=findings,
         folds=[{"name": name, "accuracy": right / n, "right": right, "images": n} for name, right, n in run.folds],
         settings=headline.settings(run),
         slices=True,
@@ -162,7 +165,14 @@ def _findings(run: Run, check: DataCheck) -> list[dict]:
         found.append({"level": "warning", "sentence": f"{bad:,} files could not be read and were set aside."})
     if check.gone:
         found.append({"level": "warning", "sentence": f"{check.gone:,} of the files are no longer there."})
-    return found or [{"level": "fine", "sentence": "Nothing: no picture in two splits or under two labels."}]
+    return found
+
+
+def _summary(findings: Sequence[dict]) -> str:
+    """The data check in a line."""
+    counts = Counter(one["level"] for one in findings)
+    said = ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for level, n in counts.items())
+    return f"{said}: see Settings" if said else "no picture in two splits or under two labels"
 
 
 def _notes(table: Predictions, embedded: dict[str, Shot], maps: dict[str, np.ndarray]) -> list[str]:
@@ -174,5 +184,5 @@ def _notes(table: Predictions, embedded: dict[str, Shot], maps: dict[str, np.nda
             "certain ones. The others are shown from disk, where they are still there."
         )
     if maps and len(maps) < len(table.paths):
-        found.append(f"The {len(maps):,} worst and least certain show, once opened, what decided.")
+        found.append(f"The {len(maps):,} worst and least certain images show, once opened, which places decided.")
     return found

@@ -185,7 +185,7 @@
     button.focus();
   };
 
-  const heatColors = [[0, 0, 0, 0], [49, 54, 149, 90], [69, 170, 190, 160], [250, 210, 90, 220], [215, 48, 39, 255]];
+  const heatColors = [[40, 60, 180, 0], [50, 90, 210, 150], [60, 190, 170, 195], [250, 205, 70, 225], [220, 40, 40, 255]];
   const heat = ([width, height, packed], text) => {
     const canvas = make("canvas", { width, height, role: "img", "aria-label": text });
     const pixels = new ImageData(width, height), levels = atob(packed);
