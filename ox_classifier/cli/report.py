@@ -43,8 +43,7 @@ def report(
     Example: ox report lenet-1 --split train
 
     The page is report.html: one file that needs no network. Splits that the report has already stay in it; with
-    --data, images without a split count as test. Prints the
-    metrics of each split and, as the last line, the folder.
+    --data, images without a split count as test. Prints the metrics of each split and, as the last line, the folder.
     """
     with user_errors():
         splits = tuple(dict.fromkeys(split or ("val", "test")))
