@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -173,6 +174,25 @@ def stopped(here, monkeypatch, **asked):
     monkeypatch.undo()
     monkeypatch.chdir(here)
     return here / "runs" / "stopped"
+
+
+def test_a_run_goes_on_though_its_best_network_was_saved_again(here, monkeypatch):
+    """A run saves it once more at its end, and Keras writes the time of day into every file."""
+    run = stopped(here, monkeypatch)
+    best = run / "model.keras"
+    with zipfile.ZipFile(best) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["metadata.json"] = json.dumps(json.loads(members["metadata.json"]) | {"date_saved": "2001-01-01"}).encode()
+    with zipfile.ZipFile(best, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    state_file = run / f"training{state.SUFFIX}"
+    with np.load(state_file) as arrays:
+        values = dict(arrays)
+    about = json.loads(values["about"].tobytes()) | {"finished": True}
+    np.savez(state_file, **values | {"about": np.frombuffer(json.dumps(about).encode(), np.uint8)})
+    ended = ox("train --resume stopped")
+    assert ended.exit_code == 0, ended.stderr
 
 
 def test_no_other_file_is_taken_for_the_best_epoch_or_the_state(here, monkeypatch):

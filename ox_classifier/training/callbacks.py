@@ -33,14 +33,14 @@ class BestCheckpoint(keras.callbacks.Callback):
     def __init__(self, path: Path, best: float = -math.inf):
         super().__init__()
         self.path, self.best = path, best
-        self.digest = ""  # of the file as written here; "" while it is an earlier process's
+        self.digest = ""  # of the weights as kept here; "" while they are an earlier process's
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         if logs["score"] > self.best:
             self.best = logs["score"]
             with replacing(self.path) as beside:
                 self.model.save(beside)
-            self.digest = state.digest(self.path)
+            self.digest = state.digest(self.model)
 
 
 class StopWhenAsked(keras.callbacks.Callback):

@@ -153,13 +153,20 @@ def _keras_callbacks(schedule: Schedule, *, averaged: bool) -> list[keras.callba
 
 
 def _load_best(model: keras.Model, checkpoint: Path, digest: str) -> None:
-    """Put the best epoch's weights back, once the file is known to be the one that this training wrote."""
-    if not digest or state.digest(checkpoint) != digest:
+    """Put the best epoch's weights back, and make sure that they are those that this training kept.
+
+    The weights are compared, not the file: Keras writes the time of day into it, and a run saves it again at its end.
+    """
+    try:
+        model.load_weights(checkpoint)
+        same = state.digest(model) == digest
+    except state.DAMAGE:
+        same = False
+    if not same:
         raise UsageError(
             f"{checkpoint} is not the network that this run kept of its best epoch, so the run can't go on: put that "
             "file back, or train again"
         )
-    model.load_weights(checkpoint)
 
 
 def _refuse_no_number(history: History, schedule: Schedule) -> None:

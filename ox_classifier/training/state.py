@@ -7,7 +7,7 @@ import math
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass
-from hashlib import blake2b, file_digest
+from hashlib import blake2b
 from pathlib import Path
 
 import keras
@@ -18,7 +18,7 @@ from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing
 from ox_classifier.training.history import COLUMNS, History
 
-FORMAT = 2
+FORMAT = 3
 SUFFIX = ".state.npz"
 MOST = 16 * 1024 * limits.MEGABYTE
 MOST_EPOCHS = 200_000
@@ -36,7 +36,7 @@ class State:
     """A training at the end of an epoch: `history` so far, the counters of Keras' callbacks by callback, and arrays.
 
     `model` and `optimizer` are the values of every variable (random states among them). `finished` means that no
-    epoch is left to train, `checkpoint` is a digest of the file that holds the best epoch.
+    epoch is left to train, `checkpoint` is a digest of the best epoch's weights.
     """
 
     history: History
@@ -114,12 +114,12 @@ def restore(model: keras.Model, state: State) -> None:
             variable.assign(value)
 
 
-def digest(path: Path) -> str:
-    """A digest of a file's bytes, "" if there is no such plain file."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as file:
-        return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+def digest(model: keras.Model) -> str:
+    """One digest of every weight, equal for equal networks."""
+    digest = blake2b(digest_size=16)
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
 
 
 def _history(values: dict) -> History:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import shutil
 import time
-from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
@@ -135,14 +134,6 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def digest_of(model: keras.Model) -> str:
-    """One digest of every weight, equal for equal networks."""
-    digest = blake2b(digest_size=16)
-    for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight).tobytes())
-    return digest.hexdigest()
-
-
 def describe(recipe: Recipe, dataset: ImageDataset) -> None:
     """Say what is about to be learned from."""
     for split, counts in dataset.counts().items():
@@ -184,7 +175,7 @@ def finish(run: runs.Run, task: Task, dataset: ImageDataset, history: History, *
         interrupted=history.interrupted,
         results=results,
         onnx={"max_difference": parity(task.model, classifier, probe), "images": len(probe)},
-        weights_digest=digest_of(task.model),
+        weights_digest=state.digest(task.model),
         seconds=round(seconds, 1),
         state="interrupted" if history.interrupted else "finished",
     )
