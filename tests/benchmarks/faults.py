@@ -159,7 +159,10 @@ def trial(name: str, number: int, rng: random.Random, alone: tuple, place: Path,
 
     stops = rng.randint(1, MOST_STOPS)
     for stop in range(MOST_STOPS + 40):
-        there = recorded(place / "runs" / run_name)
+        folder = place / "runs" / run_name
+        there = recorded(folder)
+        if there and json.loads((folder / "run.json").read_text())["state"] == "finished":
+            break  # killed after its last word
         moment = None
         if stop < stops:
             aimed = (number, rng.randint(1, 40), rng.choice(STAGES))
