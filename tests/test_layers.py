@@ -22,6 +22,7 @@ ALLOWED = {
     "console": {"names"},
     "typefaces": {"console"},
     "lettering": {"names", "typefaces"},
+    "caches": {"errors"},
     "devices": {"errors"},
     "limits": {"errors"},
     "staging": {"console", "errors"},

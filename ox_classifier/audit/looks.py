@@ -79,7 +79,7 @@ class _Looker:
         measured = self.known.by_content({contents[row] for row in rest} - {b""})
         found |= {row: measured[contents[row]] for row in rest if contents[row] in measured}
         if self.decoded:
-            self.decoded.begin(list(found))
+            self.decoded.begin(list(found), contents)
         found |= self._measured([file for file in files if file[0] not in found])
         self.known.keep(
             (places[row], stamps[row], contents[row], found[row])

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from ox_classifier.audit.measurements import Measurements
 from ox_classifier.console import say
-from ox_classifier.data.regular_file import Stamp
+from ox_classifier.data.regular_file import RACY_NS, Stamp
 
 CACHE_FILE = "facts-2.sqlite3"  # raise the number when Measurements or the way they are measured change
 CACHE_LIMIT = 1 << 30  # bytes; then it starts anew, at some 500,000 images
-RACY_NS = 2_000_000_000  # a file seen so soon after its last change may change again under the same time stamp
 
 FAULTS = (sqlite3.Error, UnicodeError)  # the second where even SQLite's sentence about the damage is damaged
 NAMES = ", ".join(f'"{field.name}"' for field in fields(Measurements))

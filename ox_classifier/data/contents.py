@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from array import array
 from pathlib import Path
 
 from ox_classifier.data import digests
 from ox_classifier.data.images import ImageError
-from ox_classifier.data.regular_file import Stamp, stamp, why
+from ox_classifier.data.regular_file import RACY_NS, Stamp, stamp, why
 
 
 class Contents:
@@ -38,6 +39,13 @@ class Contents:
             except OSError as error:
                 raise ImageError(path, why(error)) from None
             row = self._rows[os.fspath(path)]
+        return bytes(self._digests[16 * row : 16 * row + 16])
+
+    def settled(self, path: Path | str) -> bytes | None:
+        """The remembered digest of a file that has long been as it is, by its times; else None."""
+        row = self._rows.get(os.fspath(path))
+        if row is None or time.time_ns() <= max(self._stamps[3 * row + 1 : 3 * row + 3]) + RACY_NS:
+            return None
         return bytes(self._digests[16 * row : 16 * row + 16])
 
     def verify(self, path: Path | str) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
-from ox_classifier.console import track
+from ox_classifier.console import say, track
 from ox_classifier.data import images
 from ox_classifier.data.contents import Contents
 from ox_classifier.data.images import ImageError
 from ox_classifier.data.memory import NoRoomError
+from ox_classifier.data.pixel_cache import PixelCache
 from ox_classifier.data.pixel_store import MEMORY_BUDGET, PixelStore, write_row
 from ox_classifier.data.workers import WorkerLostError, Workers
 from ox_classifier.pixels import PixelRule
@@ -50,6 +52,7 @@ class Decoding:
 
     Pillow's decoders release the GIL, so threads are enough for a
     few files; for many small ones Python itself is half of the work, which processes share (see `workers`).
+    Files whose pixels the `cache` has are not decoded, and those that were are kept there.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Decoding:
         contents: Contents | None = None,
         memory_budget: int = MEMORY_BUDGET,
         reader: Reader = images.read,
+        cache: PixelCache | None = None,
     ):
         self.paths, self.rule, self.contents = [os.fspath(path) for path in paths], rule, contents or Contents()
         self.store = PixelStore(len(paths), rule.shape, memory_budget)
@@ -69,15 +73,32 @@ class Decoding:
         self._write = partial(write_row, self.store.handle) if processes else self.store.write
         self._chunk = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(rule.shape))))
         self._background = processes  # where nothing shares Python's lock with what is done meanwhile
+        self._cache = cache
+        self._cached: dict[int, bytes] = {}  # rows whose pixels the cache has, and the digests of their files
+        self._fetching: Future | None = None
         self._waiting: list[int] = []
         self._begun: list[tuple[list[File], Future]] = []
         self._done: dict[int, str | None] = {}  # the reason of each row that can't be read, None of each other
 
-    def begin(self, rows: Iterable[int]) -> None:
-        """Decode these files without waiting for it; where there are only threads to do it, when it is waited for."""
+    def begin(self, rows: Iterable[int], digests: Mapping[int, bytes] | None = None) -> None:
+        """Decode these files without waiting for it; where there are only threads to do it, when it is waited for.
+
+        Of those whose digests are given, what the cache has is only fetched (see `fetch`).
+        """
+        if self._cache and digests:
+            rows = list(rows)
+            self._cached |= {row: digests[row] for row in rows if digests.get(row) in self._cache}
+            rows = [row for row in rows if row not in self._cached]
         self._waiting += rows
         if self._background:
             self._start()
+
+    def fetch(self) -> None:
+        """Fetch what the cache has of the files that were begun, in a thread."""
+        if self._cached and not self._fetching:
+            one = ThreadPoolExecutor(1, "fetch")
+            self._fetching = one.submit(self._cache.fetch, self._cached, self.store.write_run)
+            one.shutdown(wait=False)
 
     def submit(self, task: Task, files: list[File]) -> list[tuple[list[File], Future]]:
         """Hand out files to a task that keeps their pixels by calling `write(row, pixels)`."""
@@ -108,6 +129,7 @@ class Decoding:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", module="PIL")
+                fetched = self._fetched()
                 self._start()
                 for row, reason in track(self._settled(), label=label, total=sum(len(f) for f, _ in self._begun)):
                     self._done[row] = reason
@@ -117,9 +139,33 @@ class Decoding:
                     self.contents.verify(self.paths[row])
             kept = [row for row in rows if self._done[row] is None]
             bad = [ImageError(self.paths[row], self._done[row]) for row in rows if self._done[row] is not None]
-            return Decoded(self.store.all(kept), kept, bad)
+            pixels = self.store.all(kept)
+            self._keep(pixels, kept, fetched)
+            return Decoded(pixels, kept, bad)
         finally:
             self.close()
+
+    def _fetched(self) -> set[int]:
+        """The rows that came from the cache; the others that it should have had are decoded."""
+        self.fetch()
+        rows = self._fetching.result() if self._fetching else set()
+        self._done |= dict.fromkeys(rows)
+        damaged = [row for row in self._cached if row not in rows]
+        if damaged:
+            say(f"pixels: {len(damaged):,} damaged entries in {self._cache.folder} are decoded again")
+        self._waiting += damaged
+        return rows
+
+    def _keep(self, pixels: np.ndarray, kept: list[int], fetched: set[int]) -> None:
+        """Leave in the cache what it had not, in a thread that the program's end waits for."""
+        if self._cache and self.store.in_memory:
+            digests = {
+                place: self.contents.settled(self.paths[row]) for place, row in enumerate(kept) if row not in fetched
+            }
+            new = [place for place, digest in digests.items() if digest is not None]
+            if new:
+                chosen = pixels if len(new) == len(pixels) else pixels[new]
+                Thread(target=self._cache.keep, args=([digests[place] for place in new], chosen), name="keep").start()
 
     def _start(self) -> None:
         self._begun += self.submit(self._task, [(row, self.paths[row]) for row in self._waiting])
@@ -131,6 +177,8 @@ class Decoding:
 
     def close(self) -> None:
         """End the threads or processes and let the pixels go, but for those of `result`."""
+        if self._fetching:
+            self._fetching.exception()  # it writes to the store
         self.pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C must not wait for what nobody will read
         self.store.close()
 

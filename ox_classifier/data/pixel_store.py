@@ -50,6 +50,20 @@ class PixelStore:
                 self._file.seek(self._bytes(row))
                 self._file.write(np.ascontiguousarray(image).data)
 
+    def write_run(self, row: int, images: np.ndarray) -> None:
+        """Keep images of consecutive rows, the first of which is `row`.
+
+        Raises:
+            OSError: As `write`.
+        """
+        if self._array is not None:
+            self._array[row : row + len(images)] = images
+        elif self.handle is not None:
+            _write_at(self.handle, self._bytes(row), images)
+        else:
+            for place, image in enumerate(images, row):
+                self.write(place, image)
+
     def all(self, kept: list[int] | None = None) -> np.ndarray:
         """The images, (n, height, width, channels), read-only when in a file; `kept` in order, the others left out.
 
@@ -90,8 +104,11 @@ class PixelStore:
 
 def write_row(handle: int, row: int, image: np.ndarray) -> None:
     """Write an image's pixels to their place in a file given by its number."""
-    data = memoryview(np.ascontiguousarray(image)).cast("B")
-    start = row * len(data)
+    _write_at(handle, row * image.nbytes, image)
+
+
+def _write_at(handle: int, start: int, pixels: np.ndarray) -> None:
+    data = memoryview(np.ascontiguousarray(pixels)).cast("B")
     while data:
         written = os.pwrite(handle, data, start)
         data, start = data[written:], start + written

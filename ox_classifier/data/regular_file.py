@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 Stamp = tuple[int, int, int]  # size and times; the entry's own time (ctime) can't be set back, as the content's can
+RACY_NS = 2_000_000_000  # a file seen so soon after its last change may change again under the same time stamp
 
 KINDS = {
     stat.S_IFIFO: "a named pipe",

@@ -20,29 +20,13 @@ from typing import BinaryIO
 import numpy as np
 
 from ox_classifier import caches
+from ox_classifier.caches import limit_bytes
 from ox_classifier.console import say
 from ox_classifier.errors import OxError, UsageError
 
 KEY_BYTES = 16
 SHARD_BYTES = 256 << 20
-LIMIT_GB = 10.0
 SUFFIX = ".features"
-
-
-def limit_bytes() -> int:
-    """How large the cache may grow: `$OX_CACHE_GB` gigabytes, 10 unless told otherwise.
-
-    Raises:
-        UsageError: If the variable is no positive number.
-    """
-    text = os.environ.get("OX_CACHE_GB") or str(LIMIT_GB)
-    try:
-        size = float(text)
-    except ValueError:
-        size = -1.0
-    if not 0 < size < float("inf"):
-        raise UsageError(f"OX_CACHE_GB is {text!r}: give a positive number of gigabytes")
-    return int(size * 1e9)
 
 
 def used_bytes() -> int:

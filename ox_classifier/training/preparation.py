@@ -17,6 +17,7 @@ from ox_classifier.data.contents import Contents
 from ox_classifier.data.decoding import Decoding, decode
 from ox_classifier.data.image_dataset import ImageDataset, Pixels
 from ox_classifier.data.listing import LabelledImage, Listing
+from ox_classifier.data.pixel_cache import PixelCache
 from ox_classifier.errors import GateError, UsageError
 from ox_classifier.pixels import PixelRule
 
@@ -110,7 +111,8 @@ def prepare(
     if group:
         listing = csv_listing.with_groups(listing, group)
     before = _earlier_sides(listing, earlier) if earlier is not None else {}
-    decoding = Decoding([image.file for image in listing.images], rule, contents=Contents()) if rule else None
+    files = [image.file for image in listing.images]
+    decoding = Decoding(files, rule, contents=Contents(), cache=PixelCache(rule)) if rule else None
     try:
         found = audit.quick_check(listing, decoded=decoding)
         if strict and found.errors:
@@ -133,6 +135,7 @@ def prepare(
         raise
     if decoding:
         decoding.contents = found.contents
+        decoding.fetch()
     notes = [_stayed(images, before, len(earlier))] if earlier is not None else []
     notes += _unmet(test_fraction, listing, images)
     return Prepared(replace(listing, notes=(*listing.notes, *notes)), found, images, seed, decoding)
