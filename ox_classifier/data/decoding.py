@@ -129,7 +129,7 @@ class Decoding:
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", module="PIL")
-                fetched = self._fetched()
+                self._take_fetched()
                 self._start()
                 for row, reason in track(self._settled(), label=label, total=sum(len(f) for f, _ in self._begun)):
                     self._done[row] = reason
@@ -140,13 +140,13 @@ class Decoding:
             kept = [row for row in rows if self._done[row] is None]
             bad = [ImageError(self.paths[row], self._done[row]) for row in rows if self._done[row] is not None]
             pixels = self.store.all(kept)
-            self._keep(pixels, kept, fetched)
+            self._keep(pixels, kept)
             return Decoded(pixels, kept, bad)
         finally:
             self.close()
 
-    def _fetched(self) -> set[int]:
-        """The rows that came from the cache; the others that it should have had are decoded."""
+    def _take_fetched(self) -> None:
+        """Wait for what the cache has; what turns out to be damaged there is decoded."""
         self.fetch()
         rows = self._fetching.result() if self._fetching else set()
         self._done |= dict.fromkeys(rows)
@@ -154,18 +154,16 @@ class Decoding:
         if damaged:
             say(f"pixels: {len(damaged):,} damaged entries in {self._cache.folder} are decoded again")
         self._waiting += damaged
-        return rows
 
-    def _keep(self, pixels: np.ndarray, kept: list[int], fetched: set[int]) -> None:
-        """Leave in the cache what it had not, in a thread that the program's end waits for."""
-        if self._cache and self.store.in_memory:
-            digests = {
-                place: self.contents.settled(self.paths[row]) for place, row in enumerate(kept) if row not in fetched
-            }
-            new = [place for place, digest in digests.items() if digest is not None]
-            if new:
-                chosen = pixels if len(new) == len(pixels) else pixels[new]
-                Thread(target=self._cache.keep, args=([digests[place] for place in new], chosen), name="keep").start()
+    def _keep(self, pixels: np.ndarray, kept: list[int]) -> None:
+        """Leave in the cache what it has not, in a thread that the program's end waits for."""
+        if not self._cache or not self.store.in_memory:
+            return
+        digests = {place: self.contents.settled(self.paths[row]) for place, row in enumerate(kept)}
+        new = {place: digest for place, digest in digests.items() if digest and digest not in self._cache}
+        if new:
+            chosen = pixels if len(new) == len(pixels) else pixels[list(new)]
+            Thread(target=self._cache.keep, args=(list(new.values()), chosen), name="keep").start()
 
     def _start(self) -> None:
         self._begun += self.submit(self._task, [(row, self.paths[row]) for row in self._waiting])

@@ -68,7 +68,7 @@ class PixelCache:
     def fetch(self, wanted: Mapping[int, bytes], write: Callable[[int, np.ndarray], None]) -> set[int]:
         """Write the pixels of each row whose digest is here by `write(first row, images)`; gives those rows.
 
-        A file with a damaged block is removed. May run in a thread.
+        A file with a damaged block is removed, and with it all its digests. May run in a thread.
 
         Raises:
             OSError: If `write` does.
@@ -78,13 +78,15 @@ class PixelCache:
             if digest in self:
                 file, place = self._places[digest]
                 blocks[file.path, place // self._block].append((row, place, file))
-        done: set[int] = set()
+        done, damaged = set(), set()
+        room = np.empty((self._block if blocks else 0, *self.shape), np.uint8)  # once: fresh memory costs time
         for (path, number), entries in blocks.items():
             file = entries[0][2]
-            images = self._read(file, number)
+            images = self._read(file, number, room)
             if images is None:
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
+                damaged.add(path)
                 continue
             rows = np.array([row for row, _, _ in entries])
             places = np.array([place for _, place, _ in entries]) - number * self._block
@@ -93,6 +95,7 @@ class PixelCache:
             ):
                 write(int(rows[run[0]]), images[places[run[0]] : places[run[-1]] + 1])
             done.update(rows.tolist())
+        self._places = {digest: place for digest, place in self._places.items() if place[0].path not in damaged}
         for path in {path for path, _ in blocks}:
             with suppress(OSError):
                 os.utime(path)
@@ -142,9 +145,9 @@ class PixelCache:
     def _refuse(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
-    def _read(self, file: _File, number: int) -> np.ndarray | None:
-        """A block of a file, (n, height, width, channels); None if it is not what was written."""
-        images = np.empty((min(self._block, file.count - number * self._block), *self.shape), np.uint8)
+    def _read(self, file: _File, number: int, room: np.ndarray) -> np.ndarray | None:
+        """A block of a file, (n, height, width, channels), in `room`; None if it is not what was written."""
+        images = room[: file.count - number * self._block]
         try:
             with file.path.open("rb", buffering=0) as source:
                 source.seek(file.start + number * self._block * self._bytes)

@@ -121,7 +121,7 @@ def prepare(
         _refuse_leaked_splits(found)
         bad = {error.path for error in found.bad}
         images = splits.split(
-            [image for image in listing.images if image.path not in bad],
+            [image for image in listing.images if not bad or image.path not in bad],
             val_fraction=val_fraction,
             test_fraction=test_fraction,
             seed=seed,
