@@ -133,6 +133,7 @@ def compile_for_classes(model: keras.Model, learning_rate: float, *, average_ove
         metrics=["accuracy"],
         jit_compile=False,  # XLA makes LeNet 1.6 times slower on a CPU
     )
+    model.optimizer.build(model.trainable_variables)  # else its first step makes them, and TensorFlow traces it twice
 
 
 def _keras_callbacks(schedule: Schedule, *, averaged: bool) -> list[keras.callbacks.Callback]:
