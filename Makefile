@@ -7,8 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(LOCK)
 
 .PHONY: all test check install demo bench faults fuzz format lock licences audit clean
 
+# Whole files of tests side by side: a process a core, at most four, as each imports TensorFlow.
 all: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test: all
 
