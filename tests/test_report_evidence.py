@@ -38,7 +38,8 @@ def copied(run, place):
 def test_neighbours_are_scikit_learns():
     rng = np.random.default_rng(0)
     training, asked = rng.normal(size=(40, 7)), rng.normal(size=(6, 7))
-    found = Neighbours([str(i) for i in range(40)], training).of(["a"] * 6, asked)
+    near = Neighbours([str(i) for i in range(40)], training)
+    found = [near.others("a", row) for row in near.of(asked)]
     distances = cosine_distances(asked, training)
     assert [[i for i, _ in row] for row in found] == np.argsort(distances, axis=1)[:, :MOST].tolist()
     np.testing.assert_allclose([[d for _, d in row] for row in found], np.sort(distances, axis=1)[:, :MOST], atol=1e-6)
@@ -46,8 +47,9 @@ def test_neighbours_are_scikit_learns():
 
 def test_an_image_is_not_its_own_neighbour():
     rows = np.eye(3)
-    ((first, _), *_) = Neighbours(["a", "b", "c"], rows).of(["b"], rows[1:2] + 0.1)[0]
-    assert first != 1
+    near = Neighbours(["a", "b", "c"], rows)
+    ((first, _), *rest) = near.others("b", near.of(rows[1:2] + 0.1)[0])
+    assert first != 1 and len(rest) == 1
 
 
 def test_ink_is_seen_on_light_and_on_dark_paper():

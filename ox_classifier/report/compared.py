@@ -26,7 +26,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Changed:
-    """One image: path, label, each run's (name, class, probability), what each later run changed, and a WebP picture."""
+    """One image: path, label, each run's (name, class, probability), what later runs changed, and a WebP picture."""
 
     path: str
     label: str
