@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -15,6 +16,7 @@ from sklearn.metrics.pairwise import cosine_distances
 from typer.testing import CliRunner
 
 from ox_classifier import runs
+from ox_classifier.architectures import ARCHITECTURES
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
 from ox_classifier.data import images
@@ -24,6 +26,7 @@ from ox_classifier.report.ink import Ink, ink
 from ox_classifier.report.neighbours import MOST, Neighbours
 from ox_classifier.report.watch import Watch
 from tests import hand_made
+from tests.conftest import draw_folder
 from tests.test_page import in_page
 
 tensorflow = pytest.mark.tensorflow  # for the shared run's training
@@ -223,3 +226,35 @@ def test_still_pictures_come_in_the_formats_asked_for(tiny_run, tmp_path):
     assert (run.path / "report" / "curves.pdf").read_bytes().startswith(b"%PDF")
     result = CliRunner().invoke(app, [*words, "--format", "gif"])
     assert result.exit_code == 2 and "give png, pdf, svg" in result.stderr
+
+
+@tensorflow
+def test_flipped_labels_of_a_run_on_a_frozen_base_come_first_in_its_list(tmp_path, monkeypatch):
+    """From the features that training left: 3 % are flipped, 90 % of these stand in the first 6 % of the list."""
+    from ox_classifier.networks import bases
+    from ox_classifier.training import job
+    from ox_classifier.training.recipe import Recipe
+    from tests import tiny_base
+
+    monkeypatch.chdir(tmp_path)
+    tiny_base.install(monkeypatch)
+    network = ARCHITECTURES["vgg16"]
+    settings = network.settings | {"image_size": 32, "weights": "none", "epochs": 1, "views": 1, "augmentation": {}}
+    monkeypatch.setitem(ARCHITECTURES, "tiny", replace(network, settings=settings, smallest=8))
+    monkeypatch.setitem(bases.BUILDERS, "tiny", lambda *args, **options: bases.build("tiny", *args, **options)[0])
+    data = draw_folder(tmp_path / "marks", {"train": 160, "val": 20, "test": 20})
+    flipped = set()
+    for number, (split, other) in enumerate(
+        [*[("train", "o")] * 5, *[("train", "x")] * 5, ("val", "o"), ("test", "x")]
+    ):
+        label = "xo"["ox".index(other)]
+        name = f"{split}/{label}/flipped-{number}.png"
+        (data / split / other / f"{number:03}.png").rename(data / name)
+        flipped.add(name)
+    run = runs.Run(job.start(Recipe.of("tiny", {}), data, name="flipped").path)
+    result = CliRunner().invoke(app, ["report", "flipped"])
+    assert result.exit_code == 0, result.output
+    with (run.path / "report" / "label_issues.csv").open(newline="") as file:
+        judged = [row["path"] for row in csv.DictReader(file)]
+    assert len(judged) == 400 and len(flipped) == 12
+    assert len(flipped & set(judged[:24])) >= 0.9 * 12
