@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from ox_classifier.cli import app
@@ -230,9 +231,9 @@ def test_ten_thousand_images_open_and_filter_within_a_second(browser, tmp_path, 
     monkeypatch.chdir(tmp_path)
     count, rng = 10_000, np.random.default_rng(0)
     paths = tuple(f"test/{'ox'[i % 2]}/{i:05}.png" for i in range(count))
-    for path in paths[:MOST_EMBEDDED]:
+    for path in paths[:MOST_EMBEDDED]:  # noise, which takes more room than any mark
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        red(tmp_path / path, int(path[-9:-4]) % 256)
+        Image.fromarray(rng.integers(0, 256, (48, 48, 3), np.uint8)).save(tmp_path / path, compress_level=0)
     truth, chances = np.arange(count) % 2, rng.random((count, 1), dtype=np.float32)
     chances[:MOST_EMBEDDED, 0] = 1 - truth[:MOST_EMBEDDED]  # wrong, so that these are embedded
     table = Predictions(("o", "x"), paths, ("test",) * count, truth, np.hstack([1 - chances, chances]))
@@ -240,7 +241,9 @@ def test_ten_thousand_images_open_and_filter_within_a_second(browser, tmp_path, 
     results = {"test": metrics.summary(table.probabilities, truth, table.classes)}
     evidence = Evidence(Watch(), DataCheck(digests=dict.fromkeys(paths, "0" * 32)))
     text = run_page.html(run, table, results, evidence, fingerprint="f", root=tmp_path, folder=tmp_path)
-    assert len(text) < 15_000_000 and text.count("data:image/webp") == 2 * MOST_EMBEDDED
+    assert 10_000_000 < len(text) < 15_000_000
+    embedded = text.count("data:image/webp") // 2
+    assert embedded > 1_000 and f"The pictures of {embedded:,} of 10,000 images are in this page" in text
     (tmp_path / "report.html").write_text(text)
     page = browser.new_page()
     page.goto(address(tmp_path / "report.html"))
