@@ -20,7 +20,7 @@ from ox_classifier.report.data_check import DataCheck
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.run_page import MOST_EMBEDDED, Evidence
 from ox_classifier.report.watch import Watch
-from tests import hand_made
+from tests import hand_made, test_compare
 from tests.browser import FILTER_TIME, Faults, address, chromium
 from tests.test_page import CLASSES, NAMES, hostile, red, report, table
 
@@ -269,6 +269,24 @@ def test_nothing_is_wider_than_the_window_and_every_text_can_be_read(browser, ho
     assert page.evaluate(CONTRAST) == []
     unnamed = "all => all.filter(one => !(one.labels?.length || one.textContent.trim() || one.ariaLabel)).length"
     assert page.eval_on_selector_all("button, select, input, a", unnamed) == 0
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1200, "light")])
+def test_two_runs_compared_fit_the_window_and_can_be_read(browser, tmp_path, monkeypatch, width, scheme):
+    monkeypatch.chdir(tmp_path)
+    classes = tuple(name.replace("/", "") for name in test_compare.HARD)
+    answers = [test_compare.FIXED, test_compare.BROKEN, test_compare.RIGHT]
+    names = test_compare.draw(tmp_path / "marks", answers, classes)
+    for channel in test_compare.CHANNEL:
+        test_compare.judge(tmp_path / "marks", names, channel, classes=classes, weights="w" * 300)
+    assert ox("compare", "lenet-1", "lenet-2").exit_code == 0
+    faults, page = Faults(), browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    faults.watch(page)
+    page.goto(address(tmp_path / "runs" / "lenet-2" / "compare-lenet-1" / "compare.html"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == [] and faults == []
+    assert page.eval_on_selector_all("img", "all => all.filter(one => one.naturalWidth && one.alt).length") == 2
     page.close()
 
 
