@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from ox_classifier.cli import app
@@ -19,8 +20,8 @@ from ox_classifier.report.data_check import DataCheck
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.run_page import MOST_EMBEDDED, Evidence
 from ox_classifier.report.watch import Watch
-from tests import hand_made
-from tests.browser import Faults, address, chromium
+from tests import hand_made, test_compare
+from tests.browser import FILTER_TIME, Faults, address, chromium
 from tests.test_page import CLASSES, NAMES, hostile, red, report, table
 
 HOSTILE = hostile  # the fixture
@@ -172,46 +173,67 @@ def test_elsewhere_the_page_shows_its_thumbnails_and_says_what_is_missing(browse
     page.close()
 
 
-def test_what_is_saved_is_applied_and_undone(browser, marks, tmp_path, monkeypatch):
+def test_a_mistake_is_found_marked_saved_applied_and_undone(browser, tmp_path, monkeypatch):
+    """From a cell of the matrix into the folder and back, with names that no page and no file system likes."""
     monkeypatch.chdir(tmp_path)
-    run = hand_made.judged_run(marks)
+    data, classes = tmp_path / "data", ["<script>alert(1)<script>", CLASSES[1]]
+    for number, name in enumerate(NAMES * 2):
+        label = number % 2
+        red(data / "test" / classes[label] / f"{number} {name}", 20 + 10 * number)
+    run = hand_made.judged_run(data)
+    run.update(classes=classes)
     report(run)
-    before = {path.relative_to(marks): path.read_bytes() for path in marks.rglob("*.png")}
-    page = browser.new_page()
+    before = tree(data)
+    faults, page = Faults(), browser.new_page(accept_downloads=True)
+    faults.watch(page)
     page.goto(address(run.path / "report" / "report.html"))
-    page.select_option("#show", "all")
-    page.focus("#search")
-    page.keyboard.press("Escape")
-    first, second = cards(page)[:2]
-    page.keyboard.press("n")
-    page.keyboard.press("ArrowRight")
-    other = "x" if second.split("/")[1] == "o" else "o"
-    page.keyboard.press(other)
+    for true, predicted, words, key in ((0, 1, "😀", "x"), (1, 0, "alert(2)", "s"), (1, 0, "two", "n")):
+        page.click(f'.matrix button[data-true="{true}"][data-predicted="{predicted}"]')
+        page.keyboard.press("/")
+        page.keyboard.type(words)
+        page.keyboard.press("Escape")
+        assert len(cards(page)) == 1 and words in cards(page)[0]
+        page.keyboard.press("Enter")
+        assert page.inner_text("#detail-name") == cards(page)[0]
+        page.keyboard.press(key)
+        page.keyboard.press("Escape")
+    page.reload()
+    page.click("#clear")
+    page.select_option("#show", "marked")
+    assert page.locator("#grid .badge").count() == 3 == len(marked := cards(page))
     with page.expect_download() as started:
         page.click("#save-button")
-    saved = tmp_path / "corrections.csv"
-    started.value.save_as(saved)
+    started.value.save_as(tmp_path / "corrections.csv")
     page.close()
-    result = CliRunner().invoke(app, ["dataset", "apply", str(saved), "--data", str(marks), "--yes"])
+    result = ox("dataset", "apply", "corrections.csv", "--data", data, "--yes")
     assert result.exit_code == 0, result.output
-    after = {path.relative_to(marks): path.read_bytes() for path in marks.rglob("*.png")}
-    assert sorted(after.values()) == sorted(before.values()) and after.keys() != before.keys()
-    assert Path(first) not in after and Path(second) not in after
-    assert any(path.parts[0] == "set-aside" for path in after) and any(
-        path.parts[:2] == ("test", other) for path in after
-    )
-    result = CliRunner().invoke(app, ["dataset", "apply", "--undo", str(tmp_path / "undo.csv"), "--yes"])
+    after = tree(data)
+    assert sorted(after.values()) == sorted(before.values())
+    moved = sorted(printed(path) for path in before.keys() - after.keys())
+    assert moved == sorted(marked)
+    new = {path.name.split(" ")[0]: path.parent.as_posix() for path in map(Path, after.keys() - before.keys())}
+    assert new == {"16": f"test/{classes[1]}", "3": f"test/{classes[0]}", "7": f"set-aside/{classes[1]}"}
+    result = ox("dataset", "apply", "--undo", "undo.csv", "--yes")
     assert result.exit_code == 0, result.output
-    assert {path.relative_to(marks): path.read_bytes() for path in marks.rglob("*.png")} == before
+    assert tree(data) == before and faults == []
+
+
+def ox(*words):
+    return CliRunner().invoke(app, list(map(str, words)))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file's bytes by its path below the folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_ten_thousand_images_open_and_filter_within_a_second(browser, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     count, rng = 10_000, np.random.default_rng(0)
     paths = tuple(f"test/{'ox'[i % 2]}/{i:05}.png" for i in range(count))
-    for path in paths[:MOST_EMBEDDED]:
+    for path in paths[:MOST_EMBEDDED]:  # noise, which takes more room than any mark
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        red(tmp_path / path, int(path[-9:-4]) % 256)
+        Image.fromarray(rng.integers(0, 256, (48, 48, 3), np.uint8)).save(tmp_path / path, compress_level=0)
     truth, chances = np.arange(count) % 2, rng.random((count, 1), dtype=np.float32)
     chances[:MOST_EMBEDDED, 0] = 1 - truth[:MOST_EMBEDDED]  # wrong, so that these are embedded
     table = Predictions(("o", "x"), paths, ("test",) * count, truth, np.hstack([1 - chances, chances]))
@@ -219,7 +241,9 @@ def test_ten_thousand_images_open_and_filter_within_a_second(browser, tmp_path, 
     results = {"test": metrics.summary(table.probabilities, truth, table.classes)}
     evidence = Evidence(Watch(), DataCheck(digests=dict.fromkeys(paths, "0" * 32)))
     text = run_page.html(run, table, results, evidence, fingerprint="f", root=tmp_path, folder=tmp_path)
-    assert len(text) < 15_000_000 and text.count("data:image/webp") == 2 * MOST_EMBEDDED
+    assert 10_000_000 < len(text) < 15_000_000
+    embedded = text.count("data:image/webp") // 2
+    assert embedded > 1_000 and f"The pictures of {embedded:,} of 10,000 images are in this page" in text
     (tmp_path / "report.html").write_text(text)
     page = browser.new_page()
     page.goto(address(tmp_path / "report.html"))
@@ -227,7 +251,7 @@ def test_ten_thousand_images_open_and_filter_within_a_second(browser, tmp_path, 
     opened = page.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
     filtered = page.evaluate(FILTER_TIME)
     assert (opened < 1000, filtered < 1000) == (True, True), (opened, filtered)
-    assert page.inner_text("#count").startswith(f"{results['test']['confusion_matrix'][0][1]:,} of 10,000 images")
+    assert page.inner_text("#count").startswith(f"{results['test']['confusion_matrix'][0][0]:,} of 10,000 images")
     page.close()
 
 
@@ -248,15 +272,23 @@ def test_nothing_is_wider_than_the_window_and_every_text_can_be_read(browser, ho
     page.close()
 
 
-# milliseconds until a cell of the matrix has filtered the images, drawn ones included
-FILTER_TIME = """
-() => {
-  const start = performance.now();
-  document.querySelector('.matrix button[data-true="0"][data-predicted="1"]').click();
-  document.body.getBoundingClientRect();
-  return performance.now() - start;
-}
-"""
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1200, "light")])
+def test_two_runs_compared_fit_the_window_and_can_be_read(browser, tmp_path, monkeypatch, width, scheme):
+    monkeypatch.chdir(tmp_path)
+    classes = tuple(name.replace("/", "") for name in test_compare.HARD)
+    answers = [test_compare.FIXED, test_compare.BROKEN, test_compare.RIGHT]
+    names = test_compare.draw(tmp_path / "marks", answers, classes)
+    for channel in test_compare.CHANNEL:
+        test_compare.judge(tmp_path / "marks", names, channel, classes=classes, weights="w" * 300)
+    assert ox("compare", "lenet-1", "lenet-2").exit_code == 0
+    faults, page = Faults(), browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    faults.watch(page)
+    page.goto(address(tmp_path / "runs" / "lenet-2" / "compare-lenet-1" / "compare.html"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == [] and faults == []
+    assert page.eval_on_selector_all("img", "all => all.filter(one => one.naturalWidth && one.alt).length") == 2
+    page.close()
+
 
 # texts whose colour differs too little from what is behind them, by the formula of WCAG 2
 CONTRAST = """

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from typer.testing import CliRunner
 
 from ox_classifier.cli import app
 from ox_classifier.data import digests
-from ox_classifier.report import calibration, page, plots, run_page
+from ox_classifier.report import calibration, gallery, page, plots, run_page
+from ox_classifier.report.predictions import Predictions
 from tests import hand_made
 
 CLASSES = ["<script>alert(1)</script>", 'x "y" & 동그라미 😀\nz']
@@ -209,6 +211,19 @@ def test_pictures_past_the_budget_are_shown_from_disk(hostile, monkeypatch):
     assert "The pictures of 16 of 40 images are in this page" in text
     page_folder = hostile.path / "report"
     assert (page_folder / data["base"]).resolve() == hostile.data_root.resolve()
+
+
+def test_a_large_map_is_made_smaller_and_keeps_its_mean():
+    """Maps of every pixel would be most of a page."""
+    values = np.random.default_rng(0).random((1, 300, 150)).astype(np.float32)
+    table = Predictions(("o", "x"), ("a.png",), ("test",), np.array([0]), np.array([[0.2, 0.8]]))
+    data = gallery.gallery(
+        table, gallery.Beside(maps={"a.png": values[0]}), shown=1, root=Path("/a"), folder=Path("/b")
+    )
+    width, height, packed = data["map"][0]
+    levels = np.frombuffer(base64.b64decode(packed), np.uint8)
+    assert (width, height) == (32, 64) and levels.size == width * height
+    assert levels.mean() / 255 == pytest.approx(values.mean(), abs=0.01)
 
 
 def test_a_held_out_split_stands_for_all_folds(hostile):

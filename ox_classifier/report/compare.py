@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ox_classifier.data import images
 from ox_classifier.errors import UsageError
 from ox_classifier.files import write_text
 from ox_classifier.intervals import wilson
-from ox_classifier.report import comparison_page, metrics
+from ox_classifier.report import comparison_page, metrics, shots
 from ox_classifier.report.compared import Changed, Compared
 from ox_classifier.report.comparison import Comparison, sentence
 from ox_classifier.report.differing_settings import differing
@@ -18,7 +17,6 @@ from ox_classifier.runs import Run
 
 MOST_NAME = 200  # bytes of a folder's name
 SHOWN = 500  # images of the page that are embedded
-THUMBNAIL = 144  # pixels of the longer side
 
 
 def write(runs: Sequence[Run]) -> tuple[Path, str]:
@@ -107,18 +105,7 @@ def _changed(found: Comparison, each: Sequence[Tested], common: Shared) -> list[
             (name, said[row], float(answer.probabilities[row].max()))
             for name, said, answer in zip(found.names, predicted, found.answers, strict=True)
         ]
-        picture = _thumbnail(places) if number < SHOWN else b""
+        picture = shots.first(places) if number < SHOWN else None
         label = found.labels[row]
         rows.append(Changed(found.paths[row], label, answers, [kind[row] for kind in kinds], picture))
     return rows
-
-
-def _thumbnail(places: Sequence[Path]) -> bytes:
-    """The first of the files that can be read, small, as WebP; nothing if none can."""
-    for path in places:
-        try:
-            picture = images.open_picture(path, at_least=(THUMBNAIL, THUMBNAIL)).image
-        except images.ImageError:
-            continue
-        return comparison_page.small(picture, THUMBNAIL)
-    return b""

@@ -26,13 +26,13 @@ class Compared:
 
 @dataclass(frozen=True)
 class Changed:
-    """One image: path, label, for each run (name, class, probability), what each later run changed, and WebP bytes."""
+    """One image: path, label, each run's (name, class, probability), what later runs changed, and a WebP picture."""
 
     path: str
     label: str
     answers: Sequence[tuple[str, str, float]]
     kinds: Sequence[str]
-    picture: bytes
+    picture: bytes | None
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

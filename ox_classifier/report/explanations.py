@@ -78,11 +78,10 @@ def _look(paths: list[str], pixels: np.ndarray, end: NetworkEnd | None, watch: W
     if end:
         with suppress(NotKnownError):
             maps |= zip(paths, end.grad_cam(pixels), strict=True)
-    missing = [i for i, path in enumerate(paths) if path not in watch.nearest]
+    seen = watch.nearest if watch.neighbours else watch.inks
+    missing = [i for i, path in enumerate(paths) if path not in seen]
     if missing:
-        features = watch.end.features(pixels[missing]) if watch.end else [None] * len(missing)
-        for i, seen, row in zip(missing, ink(pixels[missing]), features, strict=True):
-            watch.keep(paths[i], seen, row)
+        watch.look([paths[i] for i in missing], pixels[missing])
 
 
 def _batches(by_network: Mapping[str | None, Sequence[str]]):

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
+from PIL import Image
 
 from ox_classifier.names import printable
 from ox_classifier.report.predictions import Predictions
@@ -17,6 +18,7 @@ from ox_classifier.report.shots import Shot, data_uri
 
 MOST_CLASSES = 24  # whose every probability stands in the page; of more, the likeliest ones
 LIKELIEST = 8
+MOST_PLACES = 64  # a side of Grad-CAM's map in a page, or those of large networks would be most of it
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def _number(value: np.floating) -> float:
 
 
 def _packed(values: np.ndarray) -> list:
-    """Width, height and a byte for each place."""
-    levels = np.rint(255 * values).astype(np.uint8)
-    return [levels.shape[1], levels.shape[0], base64.b64encode(levels.tobytes()).decode("ascii")]
+    """Width, height and a byte for each place; of more than `MOST_PLACES` a side, the means of some together."""
+    levels = Image.fromarray(np.rint(255 * values).astype(np.uint8))
+    levels.thumbnail((MOST_PLACES, MOST_PLACES), Image.Resampling.BOX)
+    return [*levels.size, base64.b64encode(levels.tobytes()).decode("ascii")]

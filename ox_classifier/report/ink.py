@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-ENOUGH = 64  # pixels a side that are looked at: every second or third of a larger picture
+ENOUGH = 48  # pixels a side that are looked at: every second or third of a larger picture
 FRAME = 2  # pixels at the edges that count as paper
 LEAST = 0.08  # of the way from black to white; less contrast than this is no ink
 

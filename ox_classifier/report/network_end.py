@@ -90,12 +90,16 @@ class NetworkEnd:
         names = [one.name for one in self._with_places.get_outputs()]
         values = dict(zip(names, self._with_places.run(names, {self.input: pixels}), strict=True))
         values[self.input] = pixels
-        gradient = back_through(self.end.chain, self._at_scores(values[self.end.chain[-1].output]), values)
+        # pooling moves gradients about and leaves the sum of each channel as it is
+        pooled = not self.end.of_input and self.end.chain[0].kind == "MaxPool"
+        gradient = self._at_scores(values[self.end.chain[-1].output])
+        gradient = back_through(self.end.chain[pooled:], gradient, values)
         if self.end.of_input:
             maps = np.abs(pixels * gradient).sum(axis=-1)
         else:
-            weights = gradient.mean(axis=(2, 3), keepdims=True)
-            maps = np.maximum((values[self.end.places] * weights).sum(axis=1), 0)
+            places = values[self.end.places]
+            weights = gradient.sum(axis=(2, 3)) / np.float32(places.shape[2] * places.shape[3])
+            maps = np.maximum(np.einsum("nchw,nc->nhw", places, weights), 0)
         largest = maps.max(axis=(1, 2), keepdims=True)
         return np.divide(maps, largest, out=np.zeros_like(maps), where=largest > 0)
 

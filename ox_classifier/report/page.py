@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ox_classifier import __version__
 from ox_classifier.names import printable
-from ox_classifier.report import headline, split_plots
+from ox_classifier.report import headline, split_plots, template
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.split_plots import Plot
 
@@ -82,22 +77,14 @@ def confused_pairs(counts: np.ndarray) -> list[dict]:
 
 def html(content: Content, classes: Sequence[str]) -> str:
     """The page as text. It loads nothing: its rules forbid any connection, and any script but its own."""
-    style, script = _text("report.css"), _text("report.js")
-    environment = Environment(
-        loader=PackageLoader("ox_classifier.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("report.html").render(
-        **{name: getattr(content, name) for name in content.__dataclass_fields__ if name != "data"},
-        title=f"{content.name}: report",
-        version=__version__,
-        classes=list(map(printable, classes)),
-        few=len(classes) <= FEW_CLASSES,
-        style=Markup(style),
-        style_hash=Markup(_hash(style)),
-        script=Markup(script),
-        script_hash=Markup(_hash(script)),
-        data=in_script(content.data),
-    )
+    values = {name: getattr(content, name) for name in content.__dataclass_fields__ if name != "data"}
+    values |= {
+        "title": f"{content.name}: report",
+        "classes": list(map(printable, classes)),
+        "few": len(classes) <= FEW_CLASSES,
+        "data": in_script(content.data),
+    }
+    return template.render("report.html", values, style="report.css", script="report.js")
 
 
 def in_script(data: object) -> Markup:
@@ -125,12 +112,3 @@ def _matrix(counts: np.ndarray) -> list[list[dict]]:
         ]
         for t in size
     ]
-
-
-def _text(name: str) -> str:
-    return (files("ox_classifier.report") / "templates" / name).read_text(encoding="utf-8").strip()
-
-
-def _hash(text: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-    return f"'sha256-{digest}'"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,12 +52,17 @@ def small(paths: Sequence[Path], *, most_bytes: int) -> list[bytes | None]:
     """One small WebP picture of each image in this order, up to `most_bytes`; None if it can't be read."""
     found: list[bytes | None] = []
     left = most_bytes
-    for picture in read_ahead(_small, paths):
+    for picture in read_ahead(lambda path: _picture(path, SIDE_BESIDE), paths):
         left -= len(picture) if picture else 0
         if left < 0:
             break
         found.append(picture)
     return found
+
+
+def first(paths: Iterable[Path]) -> bytes | None:
+    """A WebP picture of the first of these files that can be read; None if none can."""
+    return next((picture for path in paths if (picture := _picture(path, SIDE))), None)
 
 
 def data_uri(webp: bytes | None) -> str:
@@ -75,9 +80,9 @@ def _shot(path: Path, rule: PixelRule) -> Shot | None:
     return Shot(_webp(picture.image, SIDE), _webp(images.from_array(seen), SIDE_SEEN))
 
 
-def _small(path: Path) -> bytes | None:
+def _picture(path: Path, side: int) -> bytes | None:
     try:
-        return _webp(images.open_picture(path, at_least=(SIDE_BESIDE, SIDE_BESIDE)).image, SIDE_BESIDE)
+        return _webp(images.open_picture(path, at_least=(side, side)).image, side)
     except ImageError:
         return None
 

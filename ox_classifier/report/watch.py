@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
 from ox_classifier.classifier import Classifier
 from ox_classifier.report.ink import Ink, ink
-from ox_classifier.report.neighbours import Neighbours
+from ox_classifier.report.neighbours import Nearest, Neighbours
 from ox_classifier.report.network_end import NetworkEnd
 
 
@@ -21,29 +22,37 @@ class Watch:
     def __init__(self, end: NetworkEnd | None = None, neighbours: Neighbours | None = None):
         self.end, self.neighbours = end, neighbours
         self.inks: dict[str, Ink] = {}
-        self.nearest: dict[str, list[tuple[int, float]]] = {}
-        self._waiting: deque[tuple[Ink, np.ndarray | None]] = deque()
+        self.nearest: dict[str, Nearest] = {}
+        self._waiting: deque[tuple[Ink, Nearest | None]] = deque()
 
     def attach(self, classifier: Classifier) -> None:
         """Stand between a classifier and its network from now on; what it answers stays the same."""
-        self._session = self.end.with_features if self.end else classifier.session.session
+        self._session = self.end.with_features if self.end and self.neighbours else classifier.session.session
         classifier.session.session = self
 
     def run(self, _names: object, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
         """As `onnxruntime.InferenceSession.run`: the answer alone."""
         (pixels,) = feed.values()
         answer, *features = self._session.run(None, feed)
-        rows = features[0].reshape(len(pixels), -1) if features else [None] * len(pixels)
-        self._waiting.extend(zip(ink(pixels), rows, strict=True))
+        self._waiting.extend(zip(ink(pixels), self._near(features[0] if features else None, len(pixels)), strict=True))
         return [answer]
 
     def take(self, path: str) -> None:
         """Say which image the next answer is of; answers come in order."""
-        seen, features = self._waiting.popleft()
-        self.keep(path, seen, features)
+        self._keep(path, *self._waiting.popleft())
 
-    def keep(self, path: str, seen: Ink, features: np.ndarray | None) -> None:
-        """Remember what was seen of an image."""
+    def look(self, paths: Sequence[str], pixels: np.ndarray) -> None:
+        """See images that were answered without this watch: float32 pixels of shape (n, height, width, channels)."""
+        near = self._near(self.end.features(pixels) if self.end and self.neighbours else None, len(paths))
+        for path, seen, nearest in zip(paths, ink(pixels), near, strict=True):
+            self._keep(path, seen, nearest)
+
+    def _near(self, features: np.ndarray | None, count: int) -> Sequence[Nearest | None]:
+        if self.neighbours is None or features is None:
+            return [None] * count
+        return self.neighbours.of(features.reshape(count, -1))
+
+    def _keep(self, path: str, seen: Ink, nearest: Nearest | None) -> None:
         self.inks[path] = seen
-        if self.neighbours and features is not None:
-            self.nearest[path] = self.neighbours.of([path], features[None])[0]
+        if self.neighbours and nearest is not None:
+            self.nearest[path] = self.neighbours.others(path, nearest)

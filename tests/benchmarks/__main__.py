@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-MODULES = ("start", "first_epoch", "augment", "predict", "transfer", "check", "course", "real")
+MODULES = ("start", "first_epoch", "augment", "predict", "transfer", "check", "course", "report", "labels", "real")
 
 
 def main(names: list[str]) -> int:
