@@ -121,6 +121,7 @@ def train(
     val_fraction: float | None = None,
     test_fraction: float | None = None,
     folds: int | None = None,
+    outliers: str | PathLike[str] = "auto",
     recipe: Recipe | None = None,
     device: Wanted = "auto",
 ) -> Run:
@@ -132,8 +133,9 @@ def train(
     ('mlp1-1', 4)
 
     What is left out is what the network (`arch`, without one "lenet") is best trained with. `augmentation` holds
-    settings of `ImageDataGenerator`, {} none. `recipe`, a `training.recipe.Recipe`, holds every setting there is, in
-    place of all those above but `name`. The run is written below the current folder, in runs/.
+    settings of `ImageDataGenerator`, {} none. `outliers` is a folder of images of no class to be undecided on, "none",
+    or "auto" for the folder `outliers` in the data. `recipe`, a `training.recipe.Recipe`, holds every setting there is,
+    in place of all those above but `name` and `outliers`. The run is written below the current folder, in runs/.
 
     Raises:
         UsageError: If a setting is out of its limits, or the data hold nothing to learn from.
@@ -152,7 +154,7 @@ def train(
         "test_fraction": test_fraction,
         "folds": folds,
     }
-    folder = _place("data", data)
+    folder, outlier_folder = _place("data", data), _place("outliers", outliers)
     for setting, text in {"arch": arch, "name": name, "color": color, "device": device}.items():
         if not isinstance(text, str | None):
             raise _refused(setting, text, "text")
@@ -170,7 +172,7 @@ def train(
         raise UsageError(f"recipe was given together with {', '.join(given)}: put these into the recipe")
     from ox_classifier.training import job
 
-    return Run(job.start(recipe, Path(folder), name=name, device=device).path)
+    return Run(job.start(recipe, Path(folder), name=name, device=device, outlier_folder=outlier_folder).path)
 
 
 def _refused(setting: str, value: object, expected: str) -> UsageError:

@@ -45,6 +45,16 @@ def draw_folder(root: Path, counts: dict[str, int], seed: int = 0) -> Path:
     return root
 
 
+def draw_noise(folder: Path, count: int, seed: int = 0, size: int = 48) -> Path:
+    """Fill a folder with images of no class: coarse random grey."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        grey = Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).resize((size, size), Image.Resampling.NEAREST)
+        grey.save(folder / f"{number:03}.png")
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory):
     """Tests leave the user's caches alone."""

@@ -143,6 +143,8 @@ def test_a_run_is_loaded_by_name_path_or_as_the_latest(place):
         ({"recipe": Recipe.of("cnn"), "epochs": 3, "arch": "cnn"}, "recipe was given together with arch, epochs"),
         ({"device": "tpu"}, "tpu"),
         ({"name": "a/b"}, "is no folder name"),
+        ({"outliers": 5}, "outliers=5: expected a path"),
+        ({"outliers": "none/there"}, "--outliers 'none/there' is no folder"),
     ],
 )
 def test_a_wrong_setting_is_refused_before_anything_is_read(place, settings, sentence):

@@ -6,7 +6,8 @@ import pytest
 
 from ox_classifier.architectures import ARCHITECTURES
 from ox_classifier.errors import UsageError
-from ox_classifier.training.memory import SIZES, free_bytes, needed_bytes, refuse_too_large
+from ox_classifier.training.exposure import SHARE
+from ox_classifier.training.memory import LIBRARIES, SIZES, free_bytes, needed_bytes, refuse_too_large
 from ox_classifier.training.recipe import Recipe
 
 
@@ -39,3 +40,10 @@ def test_what_can_not_fit_is_one_sentence():
     with pytest.raises(UsageError, match=r"--image-size 4096 with --batch-size 32 needs some \d+ GB .* 24.0 GB"):
         refuse_too_large(Recipe.of("lenet", {"image_size": 4096}), available=24e9)
     assert free_bytes() > 1e6
+
+
+@pytest.mark.parametrize("asked", [("lenet", {}), ("vgg16", {"fine_tune": 2})])
+def test_outliers_make_every_batch_larger(asked):
+    recipe = Recipe.of(*asked)
+    more = needed_bytes(recipe, outliers=True) - LIBRARIES
+    assert 1.1 < more / (needed_bytes(recipe) - LIBRARIES) < 1 + SHARE

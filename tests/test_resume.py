@@ -23,7 +23,7 @@ from ox_classifier.networks import bases
 from ox_classifier.training import callbacks, job, resumption, state
 from ox_classifier.training.recipe import Recipe
 from tests import tiny_base
-from tests.conftest import draw_folder
+from tests.conftest import draw_folder, draw_noise
 
 pytestmark = pytest.mark.tensorflow
 LENET = {"image_size": 22, "epochs": 5, "batch_size": 8, "ema_epochs": 1, "learning_rate": 0.01}
@@ -99,6 +99,48 @@ def test_killed_and_resumed_is_as_if_left_alone(here, monkeypatch, arch, asked, 
     assert what_came_out(resumed) == what_came_out(alone)
     assert resumed.state == "finished" and not list(resumed.path.glob("*.state.npz"))
     assert not [path for path in resumed.path.iterdir() if path.name.startswith(".")]
+
+
+def test_with_outliers_it_goes_on_to_the_same_bits(here, monkeypatch):
+    draw_noise(here / "marks" / "outliers", 12)
+    recipe = Recipe.of("tiny", {"learning_rate": 0.01, "epochs": 2, "fine_tune": 1})
+    alone = job.start(recipe, here / "marks", name="alone")
+    KillAt(monkeypatch, {1: "after", 4: "after"})  # in the head's training and in the fine-tuning
+    with pytest.raises(Killed):
+        job.start(recipe, here / "marks", name="killed")
+    with pytest.raises(Killed):
+        resumption.resume(runs.find("killed"))
+    resumed = resumption.resume(runs.find("killed"))
+    assert what_came_out(resumed) == what_came_out(alone)
+    assert resumed.settings["outliers"] == alone.settings["outliers"] and resumed.settings["outliers"]["images"] == 12
+    assert alone.settings["views_computed"] == 2 * 24 + 2 * 12 + 12 + 8  # train, outliers, val, test
+
+
+def test_every_fold_learns_from_the_outliers(here):
+    draw_noise(here / "marks" / "outliers", 12)
+    last = job.start(Recipe.of("mlp1", {"epochs": 1, "folds": 2}), here / "marks", name="few")
+    every = [runs.find(f"few-{part}").settings["outliers"] for part in ("fold1", "fold2", "cv")]
+    assert every[0] == every[1] == every[2] == last.settings["outliers"] and every[0]["images"] == 12
+
+
+def test_outliers_that_changed_are_told(here, monkeypatch):
+    folder = draw_noise(here / "noise", 6)
+    recipe = Recipe.of("cnn", {"epochs": 2, "batch_size": 8})
+    job.start(recipe, here / "marks", name="done", outlier_folder="noise")
+    KillAt(monkeypatch, {1: "after"})
+    with pytest.raises(Killed):
+        job.start(recipe, here / "marks", name="stopped", outlier_folder="noise")
+    draw_noise(folder, 6, seed=1)
+    with pytest.raises(UsageError, match="the outliers have changed since run stopped began: train a new run"):
+        resumption.resume(runs.find("stopped"))
+    again, causes = resumption.repeat(runs.find("done"))
+    assert causes == ["the outliers have changed"] and again.settings["outliers"]["images"] == 6
+    folder.rename(here / "elsewhere")
+    with pytest.raises(UsageError, match=r"noise, the outliers of run stopped, is gone or empty: put it back"):
+        resumption.resume(runs.find("stopped"))
+    (here / "elsewhere").rename(folder)
+    draw_noise(folder, 6)
+    assert resumption.resume(runs.find("stopped")).weights_digest == runs.find("done").weights_digest
 
 
 def test_what_can_not_go_on_says_why(here, monkeypatch):

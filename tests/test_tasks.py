@@ -32,6 +32,7 @@ def head(tmp_path, monkeypatch):
     dataset = SimpleNamespace(
         classes=("o", "x"),
         fingerprint=lambda: "these",
+        outliers=None,
         images=lambda split: Pictures(IMAGES),
         labels=lambda split: LABELS if split != "test" else LABELS[:0],
     )

@@ -34,14 +34,15 @@ def marks(count, seed):
     ), labels
 
 
-def prepare(**settings):
+def prepare(outliers=None, **settings):
     train, train_labels = marks(40, 1)
     val, val_labels = marks(16, 2)
     test, _ = marks(10, 3)
     keras.utils.set_random_seed(0)
     made = transfer.FrozenBase(
         "tiny",
-        {"train": Pictures(train), "val": Pictures(val), "test": Pictures(test)},
+        {"train": Pictures(train), "val": Pictures(val), "test": Pictures(test)}
+        | ({} if outliers is None else {"outliers": Pictures(outliers)}),
         {"train": train_labels, "val": val_labels},
         2,
         **{"augmenter": generator(), "weights": "none", "batch_size": 8} | settings,
@@ -195,6 +196,20 @@ def test_no_views_means_a_fresh_one_every_epoch_and_none_kept():
     # the same drawings as the kept views: epoch 2 is the view of that number
     kept, _ = prepare(views=3)
     np.testing.assert_allclose(features_of(kept, 2), rows[2], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("views", [0, 2])
+def test_outliers_are_seen_in_the_views_of_training(views):
+    """Shown pictures of the training as outliers, the base answers with the features of the same views."""
+    train, _ = marks(40, 1)
+    strangers = np.random.default_rng(7).integers(0, 256, (5, 16, 16, 3), dtype=np.uint8)
+    made, computed = prepare(outliers=np.concatenate([strangers, train[:4]]), views=views)
+    assert computed == 16 + 10 + views * (40 + 5)
+    for epoch in (1, 2):
+        ours = made.outliers(epoch, np.array([8, 5, 0]))
+        np.testing.assert_allclose(ours[:2], features_of(made, epoch)[[3, 0]], rtol=1e-5, atol=1e-6)
+        assert not np.allclose(ours[2], ours[1])
+    assert prepare(views=views)[0].outliers is None
 
 
 def test_without_augmentation_each_image_is_seen_once():

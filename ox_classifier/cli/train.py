@@ -46,6 +46,10 @@ def train(
     balance: Annotated[
         Balance, _option(DATA, "--balance", told="auto weighs classes that differ by over 1:1.5 equally.")
     ] = "auto",
+    outliers: Annotated[
+        str,
+        _option(DATA, "--outliers", told="Images of no class to be undecided on: a folder; auto: DATA/outliers; none."),
+    ] = "auto",
     arch: Annotated[Arch, _option(NETWORK, "--arch", "--model", told="The network; ox arch tells more.")] = "lenet",
     image_size: Annotated[int | None, _option(NETWORK, "--image-size", "--imgsz", told="Pixels a side.")] = None,
     color: Annotated[Color | None, _option(NETWORK, "--color", told="Colour mode of the network's input.")] = None,
@@ -129,7 +133,8 @@ def train(
         places.refuse_missing_data(data, "--data")
         from ox_classifier.training import job
 
-        _told(job.start(recipe, Path(data), name=name, device=device, strict=strict))
+        run = job.start(recipe, Path(data), name=name, device=device, strict=strict, outlier_folder=outliers)
+        _told(run)
 
 
 def _meant(word: str) -> str:

@@ -15,6 +15,7 @@ from ox_classifier.data.contents import Contents
 from ox_classifier.data.images import ImageError
 from ox_classifier.data.listing import SPLITS, LabelledImage, Listing
 from ox_classifier.data.on_demand import Chosen, OnDemand
+from ox_classifier.data.outliers import Outliers
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
 
@@ -51,6 +52,7 @@ class ImageDataset:
     indices: np.ndarray  # where in `pixels` each of `files` is
     bad: tuple[ImageError, ...]
     contents: Contents
+    outliers: Outliers | None = None  # of no class, for training alone
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ SPLITS = ("train", "val", "test")
 SPLIT_FOLDERS = dict.fromkeys(("train", "training"), "train") | dict.fromkeys(("val", "valid", "validation"), "val")
 SPLIT_FOLDERS |= {"test": "test"}
 SET_ASIDE = "set-aside"  # a folder beside classes or splits, of images that are of no class: never listed
+OUTLIERS = "outliers"  # a folder of images to be undecided on, see `folders.outliers_of`
 NUMBER = re.compile("0*([0-9]+)")
 LAYOUTS = "DATA/{train,val,test}/<class>/ or DATA/<class>/"
 

@@ -36,8 +36,8 @@ class Walk:
         self.set_aside |= {folder / name: len(Walk().files(folder / name)) for name in aside}
         return [folder / name for name in found if name not in aside and not self._hide(name)]
 
-    def labelled(self, folder: Path) -> Iterable[tuple[str, str]]:
-        """(class name, file) for every image below the class folders of `folder`."""
+    def labelled(self, folder: Path, *, without: Path | None = None) -> Iterable[tuple[str, str]]:
+        """(class name, file) for every image below the class folders of `folder`; `without` is none of them."""
         for entry in self._entries(folder):
             if _is_folder(entry) or self._hide(entry.name) or entry.name == OWN_LIST:
                 continue
@@ -47,6 +47,8 @@ class Walk:
             else:
                 self.other[suffix or "no suffix"] += 1
         for class_folder in self.folders(folder):
+            if class_folder == without:
+                continue
             files = self.files(class_folder)
             if not files:
                 self.empty.append(class_folder.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import keras
@@ -14,18 +16,21 @@ from ox_classifier.networks import engine as engines
 from ox_classifier.networks.features import Augmenter, FeatureBatches, Images, Views
 
 READ_BATCH = 64
+Extract = Callable[[int, np.ndarray], np.ndarray]
+OUTLIERS = "outliers"  # seen in training, of no class
 
 
 class FrozenBase:
     """A new head over a frozen base, and the features that the base extracts from every image.
 
     `head` and `model` share their layers: what the head learns, the whole network knows. Nothing is computed before
-    `compute()`; then `train` and `val` are batches of features for `training.fit.fit(head, ...)`.
+    `compute()`; then `train` and `val` are batches of features for `training.fit.fit(head, ...)`, and `outliers` gives
+    the features of some outliers, (epoch, indices) → rows.
 
-    `images` maps "train", "val" and maybe "test" to pictures of shape (n, height, width, 3), `labels` to class
-    indices. Of each training image the base gets `views` seeded augmented views, one an epoch in turn, and of every
-    other image the plain one; `views=0` draws a fresh view each epoch and keeps none; without `augmenter` images stay
-    as they are.
+    `images` maps "train", "val" and maybe "test" and "outliers" to pictures of shape (n, height, width, 3), `labels`
+    the first three to class indices. Of each training image and outlier the base gets `views` seeded augmented views,
+    one an epoch in turn, and of every other image the plain one; `views=0` draws a fresh view each epoch and keeps
+    none; without `augmenter` images stay as they are.
 
     Raises:
         UsageError: If the images or the weights file don't suit the base.
@@ -62,13 +67,16 @@ class FrozenBase:
         """
         self._store = features.open_store(self.base, self.arch, self.origin.digest)
         self._plain_views = {
-            name: features.plain(pictures) for name, pictures in self.images.items() if name != "train"
+            name: features.plain(pictures) for name, pictures in self.images.items() if name not in ("train", OUTLIERS)
         }
-        training_views = self._training_views()
-        computed = features.compute(self.base, self._store, [*training_views, *self._plain_views.values()])
-        extract = self._kept(training_views) if training_views else self._fresh()
+        learned = [name for name in ("train", OUTLIERS) if name in self.images]
+        views = {name: self._training_views(self.images[name]) for name in learned}
+        wanted = [*chain.from_iterable(views.values()), *self._plain_views.values()]
+        computed = features.compute(self.base, self._store, wanted)
+        extract = {name: self._kept(views[name]) for name in learned} if views["train"] else self._fresh(learned)
+        self.outliers = extract.get(OUTLIERS)
         self.train = FeatureBatches(
-            extract, self.labels["train"], batch_size=self.batch_size, shuffle=True, seed=self.seed
+            extract["train"], self.labels["train"], batch_size=self.batch_size, shuffle=True, seed=self.seed
         )
         self.val = None
         if "val" in self._plain_views:
@@ -84,28 +92,26 @@ class FrozenBase:
         ]
         return np.concatenate(parts) if parts else np.empty((0, self.model.output_shape[-1]), np.float32)
 
-    def _training_views(self) -> list[Views]:
-        source = self.images["train"]
+    def _training_views(self, source: Images) -> list[Views]:
         if self.augmenter is None:
             return [features.plain(source)]
         return [features.augmented(source, self.augmenter, view=view, seed=self.seed) for view in range(self.views)]
 
-    def _kept(self, views: list[Views]) -> Callable[[int, np.ndarray], np.ndarray]:
+    def _kept(self, views: list[Views]) -> Extract:
         def extract(epoch: int, indices: np.ndarray) -> np.ndarray:
             keys = views[epoch % len(views)].keys
             return self._store.rows([keys[i] for i in indices])
 
         return extract
 
-    def _fresh(self) -> Callable[[int, np.ndarray], np.ndarray]:
-        source = self.images["train"]
-        engine = engines.fastest(self.base, features.plain(source).pixels([0]))
+    def _fresh(self, names: Sequence[str]) -> dict[str, Extract]:
+        engine = engines.fastest(self.base, features.plain(self.images["train"]).pixels([0]))
 
-        def extract(epoch: int, indices: np.ndarray) -> np.ndarray:
+        def extract(source: Images, epoch: int, indices: np.ndarray) -> np.ndarray:
             pixels = features.fresh(source, self.augmenter, view=epoch, seed=self.seed, indices=indices)
             return engine.extract(pixels)
 
-        return extract
+        return {name: partial(extract, self.images[name]) for name in names}
 
 
 def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:

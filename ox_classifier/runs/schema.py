@@ -140,6 +140,7 @@ DATA = {
     "counts": table(table(whole()), keys=choice(*SPLITS)),
     "fingerprint": text(100),
 }
+OUTLIERS = {"root": text(4096, least=1), "images": whole(1), "fingerprint": text(100)}
 KEYS: dict[str, Check] = {
     "arch": text(100, least=1),
     "state": choice(*STATES),
@@ -167,6 +168,7 @@ KEYS: dict[str, Check] = {
     "class_weights": maybe(table(number())),
     "parameters": whole(),
     "data": fields(DATA, needed=("root",)),
+    "outliers": maybe(fields(OUTLIERS, needed=tuple(OUTLIERS), closed=True)),
     "device": fields({"kind": text(20), "reason": text(), "count": whole()}, needed=("kind",)),
     "precision": text(100),
     "processor": text(),

@@ -14,6 +14,7 @@ import keras
 from ox_classifier import signals
 from ox_classifier.errors import OxError, UsageError
 from ox_classifier.training import callbacks, state
+from ox_classifier.training.accuracy import AccuracyOfClasses
 from ox_classifier.training.history import History, score
 from ox_classifier.training.streaming import EpochBatches, stream
 
@@ -39,6 +40,7 @@ class Schedule:
     patience: int = 10
     class_weight: dict[int, float] | None = None
     rates: tuple[float, ...] = ()
+    soft: bool = False  # targets are probabilities, and rows with the same one for every class don't count as right
 
 
 def fit(
@@ -56,7 +58,8 @@ def fit(
 ) -> History:
     """Train by the schedule, and leave the best epoch's weights in `model` and in `checkpoint`.
 
-    Batches are (pixels, class index); the loss follows from the network's last layer. `each_epoch` gets all rows.
+    Batches are (pixels, class index) or, with `schedule.soft`, (pixels, probability of each class), maybe with weights;
+    the loss follows from the network's last layer. `each_epoch` gets all rows.
     Given a `history`, its epochs count as done: its rows stay, and its best one stays unless beaten.
     `first_epoch` is the number of the first epoch's batches. Where `state_file` exists, training goes on from there;
     `identity` tells this training from every other, so that no other's state is taken.
@@ -67,7 +70,7 @@ def fit(
         UsageError: If the state is damaged.
     """
     average_over = round(schedule.ema_epochs * len(train))
-    compile_for_classes(model, schedule.learning_rate, average_over=average_over)
+    compile_for_classes(model, schedule.learning_rate, average_over=average_over, soft=schedule.soft)
     history = history or History()
     done_before = len(history.rows)
     known_best = score(history.best_row, schedule.monitor) if history.rows else -math.inf
@@ -117,20 +120,29 @@ def fit(
         history.best = len(history.rows) - 1
     elif history.best >= done_before:
         _load_best(model, checkpoint, best.digest or (kept.checkpoint if kept else ""))
+    if schedule.soft:
+        _compile(
+            model, model.optimizer, soft=False
+        )  # so that plain Keras loads what is saved, which has no metric of ours
     return history
 
 
-def compile_for_classes(model: keras.Model, learning_rate: float, *, average_over: int = 0) -> None:
+def compile_for_classes(model: keras.Model, learning_rate: float, *, average_over: int = 0, soft: bool = False) -> None:
     """Compile with Adam and the cross-entropy that fits the network's answer (one probability, or one a class).
 
     `average_over` is the number of steps whose weights the optimizer averages beside its work; under 2 it doesn't.
+    `soft` as in `Schedule`.
     """
-    single = model.output_shape[-1] == 1
     averaging = {"use_ema": True, "ema_momentum": 1 - 1 / average_over} if average_over > 1 else {}
+    _compile(model, keras.optimizers.Adam(learning_rate, **averaging), soft=soft)
+
+
+def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer, *, soft: bool) -> None:
+    several = "categorical_crossentropy" if soft else "sparse_categorical_crossentropy"
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate, **averaging),
-        loss="binary_crossentropy" if single else "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        optimizer=optimizer,
+        loss="binary_crossentropy" if model.output_shape[-1] == 1 else several,
+        metrics=[AccuracyOfClasses() if soft else "accuracy"],
         jit_compile=False,  # XLA makes LeNet 1.6 times slower on a CPU
     )
     model.optimizer.build(model.trainable_variables)  # else its first step makes them, and TensorFlow traces it twice

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ox_classifier import __version__, devices, runs
 from ox_classifier.console import say
+from ox_classifier.data import outliers
 from ox_classifier.runs import Run
 from ox_classifier.training import preparation
 from ox_classifier.training.memory import refuse_too_large
@@ -13,11 +14,20 @@ from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
 
 
-def start(recipe: Recipe, data: Path, *, name: str | None = None, device: str = "auto", strict: bool = False) -> Run:
+def start(
+    recipe: Recipe,
+    data: Path,
+    *,
+    name: str | None = None,
+    device: str = "auto",
+    strict: bool = False,
+    outlier_folder: str = "auto",
+) -> Run:
     """Train a recipe on a data folder (or CSV) as a new run.
 
     What can be refused is refused before any image is looked at and before TensorFlow is imported. With
-    `recipe.folds` the result is the run that was trained on everything; the folds lie beside it.
+    `recipe.folds` the result is the run that was trained on everything; the folds lie beside it. `outlier_folder` is
+    one, or "auto" or "none", as in `outliers.find`.
 
     Raises:
         UsageError: If the name is taken, there is no such device, or the data hold nothing to learn from.
@@ -27,7 +37,8 @@ def start(recipe: Recipe, data: Path, *, name: str | None = None, device: str = 
     if name is not None:
         runs.refuse_name(name, folds=recipe.folds or 0)
     devices.refuse_missing(device)
-    refuse_too_large(recipe)
+    outlier_files = outliers.find(outlier_folder, data)
+    refuse_too_large(recipe, outliers=outlier_files is not None)
     earlier = runs.find(recipe.split_from).splits() if recipe.split_from is not None else None
     say(f"ox {__version__}: training {recipe.arch} on {data} (TensorFlow takes some seconds to start)")
     prepared = preparation.prepare(
@@ -39,7 +50,7 @@ def start(recipe: Recipe, data: Path, *, name: str | None = None, device: str = 
         earlier=earlier,
         strict=strict,
         rule=None if recipe.frozen else recipe.rule,
-    )
+    ).with_outliers(outlier_files)
     chosen = ready(recipe, prepared, device)
     preparation.advise(prepared, recipe.folds)
     if recipe.folds is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ox_classifier.errors import UsageError
+from ox_classifier.training.exposure import SHARE
 from ox_classifier.training.recipe import Recipe
 
 BYTES = 4  # float32
@@ -22,14 +23,14 @@ FINE_TUNE_BATCH = 32
 Size = tuple[float, float]  # values between the layers for one image, and parameters
 
 
-def refuse_too_large(recipe: Recipe, *, available: float | None = None) -> None:
+def refuse_too_large(recipe: Recipe, *, outliers: bool = False, available: float | None = None) -> None:
     """Refuse a recipe that the free memory of this machine can't hold; `available` in bytes, by default what is free.
 
     Raises:
         UsageError: If it needs more; the sentence says how much, and what to make smaller.
     """
     free = free_bytes() if available is None else available
-    needed = needed_bytes(recipe)
+    needed = needed_bytes(recipe, outliers=outliers)
     if free is not None and needed > free:
         raise UsageError(
             f"--image-size {recipe.image_size} with --batch-size {recipe.batch_size} needs some {needed / 1e9:.0f} GB "
@@ -37,16 +38,20 @@ def refuse_too_large(recipe: Recipe, *, available: float | None = None) -> None:
         )
 
 
-def needed_bytes(recipe: Recipe) -> float:
-    """What a training takes at its peak, about; pixels of the dataset not counted, as they go to disk when many."""
+def needed_bytes(recipe: Recipe, *, outliers: bool = False) -> float:
+    """What a training takes at its peak, about; pixels of the dataset not counted, as they go to disk when many.
+
+    With `outliers` every batch has some beside its images.
+    """
     side, channels = recipe.image_size, recipe.rule.shape[2]
+    more = 1 + SHARE * outliers
     if recipe.frozen:
         values = IMAGES_AT_ONCE * LARGEST_MAPS * side**2
         if recipe.fine_tune:
-            values = max(values, PASSES * min(recipe.batch_size, FINE_TUNE_BATCH) * FINE_TUNED_MAPS * side**2)
+            values = max(values, PASSES * more * min(recipe.batch_size, FINE_TUNE_BATCH) * FINE_TUNED_MAPS * side**2)
         return LIBRARIES + BYTES * (values + 15e6)
     values, parameters = SIZES[recipe.arch](side, channels)
-    return LIBRARIES + BYTES * (PASSES * recipe.batch_size * values + COPIES * parameters)
+    return LIBRARIES + BYTES * (PASSES * more * recipe.batch_size * values + COPIES * parameters)
 
 
 def free_bytes() -> float | None:

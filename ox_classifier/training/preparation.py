@@ -12,14 +12,16 @@ from ox_classifier.audit import audit
 from ox_classifier.audit.audit import Audit
 from ox_classifier.audit.text import FOLDS
 from ox_classifier.console import say
-from ox_classifier.data import csv_listing, folders, image_dataset, splits
+from ox_classifier.data import csv_listing, folders, image_dataset, outliers, splits
 from ox_classifier.data.contents import Contents
 from ox_classifier.data.decoding import Decoding, decode
 from ox_classifier.data.image_dataset import ImageDataset, Pixels
 from ox_classifier.data.listing import LabelledImage, Listing
+from ox_classifier.data.outliers import OutlierFiles, Outliers
 from ox_classifier.data.pixel_cache import PixelCache
 from ox_classifier.errors import GateError, UsageError
 from ox_classifier.pixels import PixelRule
+from ox_classifier.training.exposure import MOST_FROZEN
 
 READING = "reading images"
 MOST_COPIES = 0.5  # of a held-out split; beyond it, its accuracy measures memory
@@ -37,7 +39,19 @@ class Prepared:
     images: tuple[LabelledImage, ...]
     seed: int
     decoding: Decoding | None = None  # of the listing's files, begun while they were looked at
+    outlier_files: OutlierFiles | None = None
     _shared: dict[tuple[PixelRule, bool], Pixels] = field(default_factory=dict, repr=False)
+    _outliers: dict[tuple[PixelRule, bool], Outliers] = field(default_factory=dict, repr=False)
+
+    def with_outliers(self, files: OutlierFiles | None) -> Prepared:
+        """The same with these outliers, which join every dataset asked for.
+
+        Raises:
+            UsageError: If some of them are of a class.
+        """
+        if files:
+            files.refuse_shared([image.file for image in self.listing.images])
+        return replace(self, outlier_files=files)
 
     def dataset(self, rule: PixelRule, *, on_demand: bool = False) -> ImageDataset:
         """Every image by its split; with `on_demand`, each is decoded when it is asked for."""
@@ -60,9 +74,16 @@ class Prepared:
         key = rule, on_demand
         if key not in self._shared:
             self._shared[key] = self._pixels(rule, on_demand)
-        return image_dataset.arrange(
+        dataset = image_dataset.arrange(
             self.listing, images, self._shared[key], bad=self.audit.bad, without_val=without_val
         )
+        if not self.outlier_files:
+            return dataset
+        if key not in self._outliers:
+            most = MOST_FROZEN if on_demand else len(self.outlier_files.paths)
+            files = self.outlier_files.at_most(most, self.seed)
+            self._outliers[key] = outliers.load(files, rule, on_demand=on_demand)
+        return replace(dataset, outliers=self._outliers[key])
 
     def _pixels(self, rule: PixelRule, on_demand: bool) -> Pixels:
         contents = self.audit.contents

@@ -9,7 +9,8 @@ from ox_classifier import __version__, devices, runs
 from ox_classifier.audit import audit
 from ox_classifier.augmentation.augmenter import Augmenter
 from ox_classifier.console import say
-from ox_classifier.data import csv_listing, folders
+from ox_classifier.data import csv_listing, folders, outliers
+from ox_classifier.data.outliers import OutlierFiles
 from ox_classifier.devices import Device
 from ox_classifier.errors import UsageError
 from ox_classifier.runs import Run
@@ -72,6 +73,8 @@ def repeat(run: Run, *, name: str | None = None, device: str = "auto") -> tuple[
     causes = list(differences(run, chosen))
     if again.fingerprint != run.fingerprint:
         causes.append("the images have changed")
+    if again.settings.get("outliers") != run.settings.get("outliers"):
+        causes.append("the outliers have changed")
     return again, causes or ["the weights differ, though versions, data, device and processor are the same"]
 
 
@@ -91,7 +94,7 @@ def _recipe(run: Run, device: str, option: str) -> Recipe:
         raise UsageError(
             f"run {run.name} has settings of augmentation that ox has not ({error}): train a new run"
         ) from None
-    refuse_too_large(recipe)
+    refuse_too_large(recipe, outliers=run.settings.get("outliers") is not None)
     return recipe
 
 
@@ -120,7 +123,25 @@ def prepared_again(run: Run, recipe: Recipe) -> Prepared:
     came = len(listing.images) - len(images)
     notes = (f"{came} files came since run {run.name} began, or couldn't be read then: left out",) if came else ()
     listing = replace(listing, images=images, notes=notes)
-    return Prepared(listing, audit.quick_check(listing), images, recipe.seed)
+    prepared = Prepared(listing, audit.quick_check(listing), images, recipe.seed)
+    return prepared.with_outliers(outliers_again(run))
+
+
+def outliers_again(run: Run) -> OutlierFiles | None:
+    """The outliers of a run, as they are now.
+
+    Raises:
+        UsageError: If the folder is gone.
+    """
+    known = run.settings.get("outliers")
+    if known is None:
+        return None
+    try:
+        return outliers.find(known["root"], run.data_source)
+    except UsageError:
+        raise UsageError(
+            f"{known['root']}, the outliers of run {run.name}, is gone or empty: put it back or train a new run"
+        ) from None
 
 
 def differences(run: Run, device: Device) -> Iterator[str]:

@@ -12,7 +12,6 @@ from typing import Protocol
 import keras
 import numpy as np
 
-from ox_classifier.augmentation.batches import Batches
 from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.classifier import Classifier
 from ox_classifier.console import say
@@ -20,10 +19,11 @@ from ox_classifier.data import class_weights
 from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.data.on_demand import in_memory
 from ox_classifier.networks import builders, transfer
-from ox_classifier.training import state
+from ox_classifier.training import exposure, state
 from ox_classifier.training.fit import Schedule, fit
 from ox_classifier.training.history import History, score
 from ox_classifier.training.recipe import Recipe
+from ox_classifier.training.streaming import EpochBatches
 
 FINE_TUNE_EPOCHS = 5
 FINE_TUNE_BATCH = 32  # a whole base in training takes some 100 MB an image
@@ -32,6 +32,7 @@ FIRST_HEAD_EPOCH = 1  # of the features' batches; earlier versions began there, 
 ANSWER_BATCH = 64
 
 EachEpoch = Callable[[list[dict]], None]
+TrainAndVal = tuple[EpochBatches, EpochBatches | None]
 
 
 class Task(Protocol):
@@ -59,15 +60,20 @@ def task_of(recipe: Recipe, dataset: ImageDataset, rates: tuple[float, ...] = ()
         monitor=recipe.monitor.removeprefix("val_") if rates else recipe.monitor,
         ema_epochs=recipe.ema_epochs,
         patience=recipe.patience,
-        class_weight=weights_of_classes(recipe, dataset),
+        # with outliers every row has a weight, its class' among them
+        class_weight=None if dataset.outliers else weights_of_classes(recipe, dataset),
         rates=rates,
+        soft=dataset.outliers is not None,
     )
     return (HeadOnFrozenBase if recipe.frozen else FromScratch)(recipe, dataset, schedule)
 
 
 def identity_of(recipe: Recipe, dataset: ImageDataset) -> str:
-    """What tells one training from another: every setting, and every file with its label and split."""
-    text = json.dumps([recipe.as_config(), dataset.fingerprint()], sort_keys=True)
+    """What tells one training from another: every setting, every file with its label and split, and every outlier."""
+    about = [recipe.as_config(), dataset.fingerprint()]
+    if dataset.outliers:
+        about += [dataset.outliers.fingerprint, exposure.SHARE, exposure.WEIGHT]
+    text = json.dumps(about, sort_keys=True)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -94,7 +100,7 @@ class FromScratch:
     def fit(self, folder: Path, each_epoch: EachEpoch) -> History:
         return fit(
             self.model,
-            *pixel_batches(self.recipe, self.dataset, self.recipe.batch_size),
+            *pixel_batches(self.recipe, self.dataset, self.recipe.batch_size, self.model),
             self.schedule,
             checkpoint=folder / "model.keras",
             state_file=folder / f"training{state.SUFFIX}",
@@ -115,9 +121,10 @@ class HeadOnFrozenBase:
         self.recipe, self.dataset, self.schedule = recipe, dataset, schedule
         self.identity = identity_of(recipe, dataset)
         splits = [split for split in ("train", "val", "test") if len(dataset.labels(split))]
+        outliers = {transfer.OUTLIERS: dataset.outliers.pixels} if dataset.outliers else {}
         self.features = transfer.FrozenBase(
             recipe.arch,
-            {split: dataset.images(split) for split in splits},
+            {split: dataset.images(split) for split in splits} | outliers,
             {split: dataset.labels(split) for split in splits},
             len(dataset.classes),
             augmenter=augmenter(recipe) if recipe.augmentation else None,
@@ -134,10 +141,13 @@ class HeadOnFrozenBase:
         self.details["views_computed"] = self.features.compute()
 
     def fit(self, folder: Path, each_epoch: EachEpoch) -> History:
+        batches = self.features.train, self.features.val
+        if self.dataset.outliers:
+            size = self.recipe.batch_size
+            batches = exposed(self.recipe, self.dataset, batches, self.features.outliers, size, self.model)
         history = fit(
             self.features.head,
-            self.features.train,
-            self.features.val,
+            *batches,
             self.schedule,
             checkpoint=folder / ".head.keras",
             state_file=folder / f"head{state.SUFFIX}",
@@ -165,7 +175,7 @@ class HeadOnFrozenBase:
         size = min(self.recipe.batch_size, FINE_TUNE_BATCH)
         history = fit(
             self.model,
-            *pixel_batches(self.recipe, self.dataset, size),
+            *pixel_batches(self.recipe, self.dataset, size, self.model),
             replace(
                 self.schedule,
                 epochs=FINE_TUNE_EPOCHS,
@@ -197,15 +207,42 @@ def augmenter(recipe: Recipe) -> ImageDataGenerator:
     return ImageDataGenerator(rescale=1 / 255, **recipe.augmentation)
 
 
-def pixel_batches(recipe: Recipe, dataset: ImageDataset, size: int) -> tuple[Batches, Batches | None]:
-    """Augmented training pixels and plain validation pixels, if there are any."""
+def pixel_batches(recipe: Recipe, dataset: ImageDataset, size: int, model: keras.Model) -> TrainAndVal:
+    """Augmented training pixels, outliers among them, and plain validation pixels, if there are any."""
+    varied, plain = augmenter(recipe), ImageDataGenerator(rescale=1 / 255)
     pixels = in_memory(dataset.images("train"))
-    train = augmenter(recipe).flow(pixels, dataset.labels("train"), batch_size=size, seed=recipe.seed)
-    if not len(dataset.labels("val")):
-        return train, None
-    plain = ImageDataGenerator(rescale=1 / 255)
-    pixels = in_memory(dataset.images("val"))
-    return train, plain.flow(pixels, dataset.labels("val"), batch_size=size, shuffle=False)
+    train = varied.flow(pixels, dataset.labels("train"), batch_size=size, seed=recipe.seed)
+    val = None
+    if len(dataset.labels("val")):
+        pixels = in_memory(dataset.images("val"))
+        val = plain.flow(pixels, dataset.labels("val"), batch_size=size, shuffle=False)
+    if not dataset.outliers:
+        return train, val
+    others = in_memory(dataset.outliers.pixels)
+
+    def look(epoch: int, rows: np.ndarray) -> np.ndarray:
+        return varied.batch(others, rows, recipe.seed + exposure.ORDERS, epoch)
+
+    return exposed(recipe, dataset, (train, val), look, size, model)
+
+
+def exposed(
+    recipe: Recipe, dataset: ImageDataset, batches: TrainAndVal, look: exposure.Look, size: int, model: keras.Model
+) -> TrainAndVal:
+    """The batches with outliers among those of training, and with the targets that these need."""
+    train, val = batches
+    targets = exposure.SoftTargets(len(dataset.classes), model.output_shape[-1] == 1)
+    with_outliers = exposure.ExposedBatches(
+        train,
+        look,
+        targets,
+        images=len(dataset.labels("train")),
+        outliers=len(dataset.outliers),
+        batch_size=size,
+        class_weight=weights_of_classes(recipe, dataset),
+        seed=recipe.seed,
+    )
+    return with_outliers, val and exposure.SoftBatches(val, targets)
 
 
 def answers(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:

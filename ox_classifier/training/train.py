@@ -23,6 +23,7 @@ from ox_classifier.intervals import accuracy_text
 from ox_classifier.networks import onnx_export
 from ox_classifier.runs.hold import held
 from ox_classifier.training import state
+from ox_classifier.training.exposure import outliers_an_epoch
 from ox_classifier.training.history import COLUMNS, History
 from ox_classifier.training.recipe import Recipe
 from ox_classifier.training.tasks import Task, task_of, weights_of_classes
@@ -59,6 +60,8 @@ def train(
     task = task_of(recipe, dataset, rates)
     if resumed and resumed.fingerprint != dataset.fingerprint():
         raise UsageError(f"the images of {source} have changed since run {resumed.name} began: train a new run")
+    if resumed and resumed.settings.get("outliers") != outliers_of(dataset):
+        raise UsageError(f"the outliers have changed since run {resumed.name} began: train a new run")
     if resumed and resumed.classes != dataset.classes:
         raise UsageError(f"the classes of {source} are not those of run {resumed.name}: train a new run")
     run = resumed or record(recipe, dataset, device, task, source=source, name=name, fold_of=fold_of)
@@ -91,7 +94,8 @@ def record(
     """Make the run folder with run.json, split.csv and bad_files.csv."""
     run = runs.create(recipe.arch, name)
     try:
-        bad = [(dataset.listing.name(error.path), error.reason) for error in dataset.bad]
+        unread = (*dataset.bad, *(dataset.outliers.bad if dataset.outliers else ()))
+        bad = [(dataset.listing.name(error.path), error.reason) for error in unread]
         run.write_table("split.csv", ("path", "label", "split"), dataset.rows())
         run.write_table("bad_files.csv", ("path", "reason"), bad)
         run.update(
@@ -108,6 +112,7 @@ def record(
                 "counts": dataset.counts(),
                 "fingerprint": dataset.fingerprint(),
             },
+            outliers=outliers_of(dataset),
             device={"kind": device.kind, "reason": device.reason, "count": device.count},
             precision=keras.config.dtype_policy().name,
             processor=processor(),
@@ -117,6 +122,11 @@ def record(
         shutil.rmtree(run.path, ignore_errors=True)  # nothing is trained, and the name is free again
         raise
     return run
+
+
+def outliers_of(dataset: ImageDataset) -> dict[str, object] | None:
+    """What run.json says of the outliers."""
+    return dataset.outliers.as_dict() if dataset.outliers else None
 
 
 def versions() -> dict[str, str]:
@@ -138,6 +148,10 @@ def describe(recipe: Recipe, dataset: ImageDataset) -> None:
     """Say what is about to be learned from."""
     for split, counts in dataset.counts().items():
         say(f"{split:5} {sum(counts.values()):,} images: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
+    if dataset.outliers:
+        count = len(dataset.outliers)
+        each = outliers_an_epoch(count, len(dataset.labels("train")))
+        say(f"outliers: {count:,} images of no class in {dataset.outliers.root}, {each:,} an epoch, to be undecided on")
     weights = weights_of_classes(recipe, dataset)
     if weights:
         each = ", ".join(f"{name} {weights[i]:.2f}" for i, name in enumerate(dataset.classes))
