@@ -66,7 +66,7 @@ def test_the_check_of_a_dataset_says_that_they_are_no_class(tmp_path):
     draw_noise(data / "outliers", 3)
     said = ox(f"dataset check {data}")
     text = " ".join((said.stdout + said.stderr).split())
-    assert "outliers holds images of no class" in text and "8 images" in text, text
+    assert "outliers is taken for images of no class" in text and "8 images" in text, text
 
 
 @pytest.mark.parametrize(

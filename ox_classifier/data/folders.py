@@ -39,9 +39,7 @@ def find(data: Path | str, *, to_learn: bool = True) -> Listing:
     else:
         outliers = _outliers_among(there)
         if outliers:
-            notes = [
-                f"{outliers} holds images of no class, for training to be undecided on: rename it if it is a class"
-            ]
+            notes = [f"{outliers} is taken for images of no class, not for a class: rename it if it is one"]
         images = [LabelledImage(p, label) for label, p in walk.labelled(data, without=outliers)]
     if walk.unread and not images:
         raise UsageError(f"no images found in {data}, where this can't be read: {walk.unread[0]}")

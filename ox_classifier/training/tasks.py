@@ -242,7 +242,7 @@ def exposed(
         class_weight=weights_of_classes(recipe, dataset),
         seed=recipe.seed,
     )
-    return with_outliers, val and exposure.SoftBatches(val, targets)
+    return with_outliers, None if val is None else exposure.SoftBatches(val, targets)
 
 
 def answers(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
