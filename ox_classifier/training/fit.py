@@ -121,9 +121,7 @@ def fit(
     elif history.best >= done_before:
         _load_best(model, checkpoint, best.digest or (kept.checkpoint if kept else ""))
     if schedule.soft:
-        _compile(
-            model, model.optimizer, soft=False
-        )  # so that plain Keras loads what is saved, which has no metric of ours
+        _compile(model, model.optimizer, soft=False)  # else plain Keras could not load what is saved, with our metric
     return history
 
 
