@@ -44,6 +44,13 @@ def cover(strokes: list[np.ndarray], shape: tuple[int, int], pen: Pen, sampler: 
     return ink
 
 
+def broken(cover: np.ndarray, width: float, sampler: Sampler) -> np.ndarray:
+    """Ink with gaps about as long as the pen is wide, as a hard threshold leaves of a faint stroke."""
+    cells = max(3, int(len(cover) / max(width * sampler.scale(1, 3), 2)))
+    noise = cv2.resize(sampler.rng.random((cells, cells), dtype=np.float32), cover.shape[::-1])
+    return cover * (noise > np.quantile(noise, sampler.between(0.03, 0.18)))
+
+
 def _trace(stroke: np.ndarray, shape: tuple[int, int], pen: Pen, sampler: Sampler) -> np.ndarray:
     """The coverage of one stroke, before opacity and grain."""
     fine = FINE if pen.smooth else 1

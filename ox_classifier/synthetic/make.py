@@ -20,7 +20,7 @@ from ox_classifier.console import say, track
 from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing
 from ox_classifier.staging import check_place, filling
-from ox_classifier.synthetic import fonts, sources
+from ox_classifier.synthetic import cutouts, fonts, sources
 from ox_classifier.synthetic.sampler import Sampler
 from ox_classifier.synthetic.workers import spread
 
@@ -30,6 +30,7 @@ LIST = "marks.csv"
 OTHERWISE = ", or give --append to add to it"
 COLUMNS = ("path", "label", "split", "source", "width", "height", "parameters")
 TRIES, FAINT = 6, 0.07  # an image whose strokes stand out by less than FAINT (of 1) is drawn again, TRIES times at most
+CUT_OUT = 0.1  # the share of pictures whose mark is cut out and pasted on another ground
 CHUNK = 32  # images a worker draws between two reports
 GOLDEN = 0.6180339887498949
 
@@ -51,14 +52,19 @@ class Job:
         return "/".join(part for part in (self.split, self.label, f"{self.number:05d}") if part)
 
 
-def draw(job: Job, found: Sequence[fonts.Font] = ()) -> tuple[bytes, str, dict]:
-    """Draw one mark: the encoded file, its suffix, and what was drawn (for marks.csv)."""
-    sampler = Sampler((job.seed, SPLITS.index(job.split), LABELS.index(job.label), job.number), job.pool)
-    for _ in range(TRIES):
-        sampler.drawn.clear()
+def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = None) -> tuple[bytes, str, dict]:
+    """Draw one mark: the encoded file, its suffix, and what was drawn (for marks.csv).
+
+    `framed` draws the same mark with a frame around it, or without; None leaves that to chance.
+    """
+    key = (job.seed, SPLITS.index(job.split), LABELS.index(job.label), job.number)
+    for attempt in range(TRIES):
+        sampler = Sampler((*key, attempt), job.pool, framed=framed)
         pixels = sources.SOURCES[job.source][1](job.label, sampler, found)
-        if _visible(pixels):
+        if _visible(pixels, sampler.drawn):
             break
+    if min(pixels.shape[:2]) >= cutouts.LEAST and framed is None and sampler.happens(CUT_OUT):
+        pixels = cutouts.pasted(pixels, sampler)
     height, width = pixels.shape[:2]
     photo = job.source in sources.PHOTOGRAPHED
     jpeg = sampler.happens(1.0 if photo else 0.2) and min(height, width) >= 48
@@ -183,8 +189,13 @@ def _chunk(jobs: Sequence[Job], found: Sequence[fonts.Font]) -> list[tuple[bytes
     return entries
 
 
-def _visible(pixels: np.ndarray) -> bool:
+def _visible(pixels: np.ndarray, drawn: dict) -> bool:
     """Whether strokes stand out from what is around them: an image that shows no mark has no right label."""
+    side = len(pixels)
+    half = min(0.5, 2 * float(drawn["size"]))  # of a small mark, only what is about it
+    low = [int(np.clip(float(drawn[axis]) - half, 0, 1 - 2 * half) * side) for axis in "xy"]
+    across = max(2, round(2 * half * side))
+    pixels = pixels[low[1] : low[1] + across, low[0] : low[0] + across]
     small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA)
     grey = cv2.GaussianBlur(small.astype(np.float32) / 255, (0, 0), 0.6)
     difference = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 6)).ravel()

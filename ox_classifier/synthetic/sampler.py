@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
+from zlib import crc32
 
 import numpy as np
 
@@ -16,13 +17,18 @@ class Sampler:
 
     `key` is any tuple of non-negative integers. `pool` keeps train and test images apart: "test" takes its traits from
     the bands of `HELD_OUT` and its fonts and papers from those held out, "train" takes the others, "all" takes any.
-    `drawn` collects what was drawn, for marks.csv.
+    `drawn` collects what was drawn, for marks.csv. `framed` says whether the mark stands in a frame; None leaves it to
+    chance.
     """
 
-    def __init__(self, key: Sequence[int], pool: str = "all"):
-        self.rng = np.random.default_rng(tuple(key))
-        self.pool = pool
+    def __init__(self, key: Sequence[int], pool: str = "all", *, framed: bool | None = None):
+        self.key, self.pool, self.framed = tuple(key), pool, framed
+        self.rng = np.random.default_rng(self.key)
         self.drawn: dict[str, object] = {}
+
+    def child(self, name: str) -> Sampler:
+        """Random numbers of their own for one part of the image, whatever is drawn for the others."""
+        return Sampler((*self.key, crc32(name.encode())), self.pool, framed=self.framed)
 
     def note(self, **values: object) -> None:
         """Remember what was drawn; numbers are kept to three digits."""

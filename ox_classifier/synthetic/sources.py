@@ -8,69 +8,32 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from ox_classifier.synthetic import camera, fonts, ink, paper, surroundings
+from ox_classifier.synthetic import camera, colours, fonts, frames, ink, paper, surroundings
 from ox_classifier.synthetic.sampler import Sampler
 
 Pixels = np.ndarray  # (height, width, 3) uint8
-LUMA = np.array((0.3, 0.6, 0.1))
-INKS = (
-    (0.08, 0.08, 0.1),
-    (0.1, 0.15, 0.5),
-    (0.05, 0.2, 0.7),
-    (0.7, 0.08, 0.1),
-    (0.05, 0.45, 0.25),
-    (0.4, 0.1, 0.5),
-    (0.9, 0.4, 0.05),
-    (0.35, 0.2, 0.1),
-)
-CHALKS = ((0.95, 0.95, 0.92), (0.95, 0.9, 0.5), (0.95, 0.65, 0.7), (0.6, 0.8, 0.95))
 
 
 # --- on a screen ---
 
 
-def _screen_colours(sampler: Sampler) -> tuple[np.ndarray, np.ndarray]:
-    """Ground and ink, at least 0.2 apart in brightness."""
-    kind = sampler.pick({"white": 45, "black": 15, "pale": 12, "dark": 8, "any": 20})
-    sampler.note(ground=kind)
-    while True:
-        ground = {
-            "white": np.ones(3),
-            "black": np.zeros(3),
-            "pale": 1 - sampler.rng.random(3) * 0.3,
-            "dark": sampler.rng.random(3) * 0.3,
-            "any": sampler.rng.random(3),
-        }[kind]
-        pen = (
-            sampler.rng.random(3)
-            if sampler.happens(0.5)
-            else np.full(3, 1 - round(float(ground.mean()))) + (sampler.rng.random(3) - 0.5) * 0.3
-        )
-        pen = np.clip(pen, 0, 1)
-        if abs(float((ground - pen) @ LUMA)) > 0.2:
-            return ground.astype(np.float32), pen.astype(np.float32)
-
-
-def _flat(cover: np.ndarray, ground: np.ndarray, pen: np.ndarray) -> np.ndarray:
-    return ground + cover[:, :, None] * (pen - ground)
-
-
 def _paint(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
     """Drawn in a paint program: one colour, hard edges."""
     side = sampler.count(90, 200)
-    ground, colour = _screen_colours(sampler)
+    ground, colour = colours.on_screen(sampler)
     strokes, breadth, gaps = surroundings.mark(label, sampler, side)
     pen = ink.Pen(
         surroundings.width(sampler, side, breadth, 0.005, 0.14), smooth=False, vary=0.3 * sampler.happens(0.2)
     )
-    cover = ink.cover(strokes + surroundings.around(sampler, side, gaps, often=0.25), (side, side), pen, sampler)
-    return _bytes(_flat(cover, ground, colour))
+    cover = ink.cover(strokes + surroundings.around(sampler, side, gaps, often=0.2), (side, side), pen, sampler)
+    sheet = frames.on_sheet(sampler, np.broadcast_to(ground, (side, side, 3)), gaps, colour, hard=True)
+    return _bytes(colours.laid(cover, sheet, colour))
 
 
 def _memo(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
     """Drawn in a notes app: smooth lines, sometimes on ruled or squared paper."""
     side = sampler.count(90, 200)
-    ground, colour = _screen_colours(sampler)
+    ground, colour = colours.on_screen(sampler)
     strokes, breadth, gaps = surroundings.mark(label, sampler, side)
     pen = ink.Pen(
         surroundings.width(sampler, side, breadth, 0.003, 0.12),
@@ -78,11 +41,11 @@ def _memo(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
         taper=sampler.between(0, 0.8) * sampler.happens(0.3),
         opacity=1.0 if sampler.happens(0.7) else sampler.between(0.35, 1),
     )
-    cover = ink.cover(strokes + surroundings.around(sampler, side, gaps, often=0.25), (side, side), pen, sampler)
-    sheet = np.broadcast_to(ground, (side, side, 3))
+    cover = ink.cover(strokes + surroundings.around(sampler, side, gaps, often=0.2), (side, side), pen, sampler)
+    sheet = frames.on_sheet(sampler, np.broadcast_to(ground, (side, side, 3)), gaps, colour)
     if sampler.happens(0.12):
         sheet = sheet * paper.lay(sampler, side, {name: paper.PAPERS[name] for name in ("ruled", "squared")}, gaps)
-    return _bytes(_flat(cover, sheet, colour))
+    return _bytes(colours.laid(cover, sheet, colour))
 
 
 # --- printed ---
@@ -96,18 +59,20 @@ def _font(label: str, sampler: Sampler, found: Sequence[fonts.Font]) -> Pixels:
     if sampler.happens(0.25):
         margin = sampler.between(0.03, 0.12)
         sheet = paper.lay(sampler, side, paper.PAPERS, gaps)
-        tint = np.array(sampler.pick(INKS), np.float32)
+        tint = np.array(sampler.pick(colours.INKS), np.float32)
+        sheet = frames.on_sheet(sampler, sheet, gaps, tint)
         scene = sheet * (1 - cover[:, :, None] * (1 - tint))
         pad = int(side * margin)
         scene = cv2.copyMakeBorder(scene, pad, pad, pad, pad, cv2.BORDER_REFLECT)
         return camera.photograph(scene, side, sampler, detail=3.0, slack=float(gaps.min()) * side)
-    ground, colour = _screen_colours(sampler)
+    ground, colour = colours.on_screen(sampler)
     if sampler.happens(0.25):
         cover = (cover > 0.5).astype(np.float32)
     around = surroundings.around(sampler, side, gaps, often=0.2)
     if around:
         cover = np.maximum(cover, ink.cover(around, (side, side), ink.Pen(sampler.scale(0.005, 0.03) * side), sampler))
-    return _bytes(_flat(cover, ground, colour))
+    sheet = frames.on_sheet(sampler, np.broadcast_to(ground, (side, side, 3)), gaps, colour)
+    return _bytes(colours.laid(cover, sheet, colour))
 
 
 def _printed(label: str, sampler: Sampler, side: int, found: Sequence[fonts.Font]) -> np.ndarray:
@@ -140,9 +105,7 @@ def _printed(label: str, sampler: Sampler, side: int, found: Sequence[fonts.Font
 # --- photographed ---
 
 
-def _photo(
-    label: str, sampler: Sampler, pen: Callable[[float, float], ink.Pen], kinds: dict, colours: Sequence
-) -> Pixels:
+def _photo(label: str, sampler: Sampler, pen: Callable[[float, float], ink.Pen], kinds: dict, inks: Sequence) -> Pixels:
     """Draw on a sheet a little larger than what the camera sees, then photograph it."""
     side = sampler.count(110, 180)
     margin = int(side * sampler.between(0.03, 0.14))
@@ -150,31 +113,25 @@ def _photo(
     sheet = paper.lay(sampler, side + 2 * margin, kinds, (gaps * side + margin) / (side + 2 * margin))
     tip = pen(side, breadth)
     dark = sheet.mean() < 0.45
-    colours = CHALKS if dark else colours
+    inks = colours.CHALKS if dark else inks
     solid = dark or sampler.happens(0.3)  # chalk and paint hide the sheet, ink only darkens it
-    colour = _visible(sampler, colours, sheet, tip.opacity)
+    colour = colours.visible(sampler, inks, sheet, tip.opacity)
     sampler.note(dark=bool(dark))
     inked = ink.cover([stroke + margin for stroke in strokes], sheet.shape[:2], tip, sampler)
     around = [stroke + margin for stroke in surroundings.around(sampler, side, gaps, often=0.5)]
     if around and sampler.happens(0.75):
         inked = np.maximum(inked, ink.cover(around, sheet.shape[:2], tip, sampler))
     elif around:
-        other = np.array(sampler.pick(colours), np.float32)
+        other = np.array(sampler.pick(inks), np.float32)
         lines = ink.cover(around, sheet.shape[:2], ink.Pen(sampler.scale(0.008, 0.05) * side), sampler)
         sheet = sheet + lines[:, :, None] * (other - sheet)
+    sheet = frames.on_sheet(
+        sampler, sheet, (gaps * side + margin) / len(sheet), colour if solid else sheet.mean() * colour
+    )
     stain = colour if solid else sheet * colour
     scene = sheet + inked[:, :, None] * (stain - sheet)
     slack = float(gaps.min()) * side  # the view moves no further than the free space around the mark
     return camera.photograph(scene.astype(np.float32), side, sampler, detail=tip.width, slack=slack)
-
-
-def _visible(sampler: Sampler, colours: Sequence, sheet: np.ndarray, opacity: float) -> np.ndarray:
-    """An ink that stands out from the sheet by at least 0.15 in brightness."""
-    ground = float(sheet.mean(axis=(0, 1)) @ LUMA)
-    while True:
-        colour = np.array(sampler.pick(colours)) * sampler.between(0.75, 1.0) + sampler.rng.uniform(0, 0.12, 3)
-        if opacity * abs(ground - float(colour @ LUMA)) > 0.15:
-            return colour
 
 
 def _pen(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
@@ -189,7 +146,7 @@ def _pen(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
             opacity=sampler.between(0.5, 1.0),
         )
 
-    return _photo(label, sampler, tip, paper.PAPERS, INKS)
+    return _photo(label, sampler, tip, paper.PAPERS, colours.INKS)
 
 
 def _marker(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
@@ -204,7 +161,7 @@ def _marker(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
             opacity=sampler.between(0.55, 1.0),
         )
 
-    return _photo(label, sampler, tip, paper.PAPERS, INKS)
+    return _photo(label, sampler, tip, paper.PAPERS, colours.INKS)
 
 
 def _board(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
@@ -218,7 +175,7 @@ def _board(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
             opacity=sampler.between(0.4, 1.0),
         )
 
-    return _photo(label, sampler, tip, paper.BOARDS, INKS)
+    return _photo(label, sampler, tip, paper.BOARDS, colours.INKS)
 
 
 # --- few levels or few pixels ---
@@ -237,12 +194,15 @@ def _scan(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
         cover = np.maximum(
             cover, ink.cover(surroundings.around(sampler, side, gaps, often=0.5), (side, side), pen, sampler)
         )
+    if sampler.happens(0.12):
+        cover = ink.broken(cover, pen.width, sampler)
+    cover = frames.over(sampler, cover, gaps)
     noise = cv2.GaussianBlur(
         sampler.rng.standard_normal((side, side), dtype=np.float32), (0, 0), sampler.between(0.5, 1.5)
     )
     grey = cv2.GaussianBlur(1 - cover, (0, 0), sampler.between(0.2, 0.5) * min(pen.width, 3)) + noise * sampler.between(
         0, 0.25
-    )
+    ) * min(1.0, pen.width / 3)  # specks as large as the strokes would hide them
     white = (
         camera.threshold(np.clip(grey * 0.8, 0, 1), sampler)
         if sampler.happens(0.4)
@@ -267,12 +227,13 @@ def _bitmap(label: str, sampler: Sampler, _: Sequence[fonts.Font]) -> Pixels:
     else:
         cover = ink.cover(strokes + around, (side, side), ink.Pen(width, vary=sampler.between(0, 0.5)), sampler)
         cover = np.clip(cover * sampler.between(1, 2.5), 0, 1)
+    cover = frames.over(sampler, cover, gaps)
     if sampler.happens(0.75):
         ground, colour = (np.zeros(3), np.ones(3)) if sampler.happens(0.5) else (np.ones(3), np.zeros(3))
         sampler.note(ground="black" if ground[0] == 0 else "white")
     else:
-        ground, colour = _screen_colours(sampler)
-    return _bytes(_flat(cover, ground, colour))
+        ground, colour = colours.on_screen(sampler)
+    return _bytes(colours.laid(cover, ground, colour))
 
 
 def _bytes(picture: np.ndarray) -> Pixels:

@@ -8,13 +8,17 @@ import numpy as np
 
 from ox_classifier.synthetic import handwriting
 from ox_classifier.synthetic.sampler import Sampler
+from ox_classifier.synthetic.strokes import curve
+
+SIZES = {"middling": (0.25, 0.42), "small": (0.12, 0.25), "large": (0.42, 0.53), "tiny": (0.03, 0.12)}
+LEAST = 4.5  # pixels of a mark's half-side: in fewer an O has no hole
 
 
 def place(sampler: Sampler, side: float) -> tuple[np.ndarray, float]:
     """Centre (x, y) and half-side in pixels: most marks fill the middle, some a corner, some are cut by the edge."""
-    size = sampler.pick({"middling": 64, "small": 17, "large": 19})
-    half = sampler.between(*{"middling": (0.25, 0.42), "small": (0.12, 0.25), "large": (0.42, 0.53)}[size]) * side
-    half = max(half, 4.0)  # in fewer pixels an O has no hole
+    size = sampler.pick({"middling": 55, "small": 19, "large": 18, "tiny": 8})
+    half = sampler.scale(*SIZES[size]) * side
+    half = max(half, LEAST)
     free = max(side / 2 - half * sampler.between(0.9, 1.05), 0.02 * side)
     centre = (
         side / 2 + (sampler.rng.uniform(-1, 1, 2) if sampler.happens(0.5) else sampler.rng.uniform(-0.4, 0.4, 2)) * free
@@ -28,7 +32,30 @@ def mark(label: str, sampler: Sampler, side: float) -> tuple[list[np.ndarray], f
     centre, half = place(sampler, side)
     strokes, breadth = handwriting.draw(label, sampler)
     strokes = [stroke * half + centre for stroke in strokes]
-    return strokes, breadth * half, gaps(np.concatenate(strokes), side)
+    free = gaps(np.concatenate(strokes), side)
+    joining = _joining(sampler.child("joining"), strokes, centre, half)
+    if joining:
+        sampler.note(joined=True)
+    return strokes + joining, breadth * half, free
+
+
+def _joining(sampler: Sampler, strokes: list[np.ndarray], centre: np.ndarray, half: float) -> list[np.ndarray]:
+    """The strokes that lead from the letter before and to the letter after, as in joined writing."""
+    if not sampler.happens(0.1):
+        return []
+    found = []
+    for side in sampler.pick(((-1, 1), (1,), (1,), (-1,))):
+        ends = np.array([stroke[at] for stroke in strokes for at in (0, -1)])
+        outer = np.concatenate(strokes)
+        if sampler.happens(0.5):
+            start = ends[np.argmax(ends[:, 0] * side)]
+        else:  # from somewhere on the outer half
+            reach = (outer[:, 0] - centre[0]) * side
+            start = sampler.pick(outer[reach >= np.quantile(reach, 0.85)])
+        away = half * np.array([side * sampler.scale(0.25, 2.5), sampler.between(-0.6, 0.7)])
+        sag = half * np.array([0, sampler.between(-0.3, 0.4)])
+        found.append(curve(np.array([start, start + away * 0.5 + sag, start + away])))
+    return found
 
 
 def gaps(points: np.ndarray, side: float) -> np.ndarray:
@@ -40,7 +67,8 @@ def gaps(points: np.ndarray, side: float) -> np.ndarray:
 def around(sampler: Sampler, side: float, gaps: np.ndarray, *, often: float) -> list[np.ndarray]:
     """Cell borders, grid lines and pieces of neighbours, as strokes in pixels; they seldom touch the mark."""
     strokes: list[np.ndarray] = []
-    if not sampler.happens(often):
+    framed, sampler = sampler.framed, sampler.child("around")
+    if framed is not None or not sampler.happens(often):
         return strokes
     kind = sampler.pick({"grid": 6, "box": 2, "neighbour": 2, "both": 1})
     reach = np.clip(gaps * 0.85, 0.02, 0.22)  # lines keep to the outer fifth, where cell borders are

@@ -1,0 +1,112 @@
+"""What stands around a drawn mark: frames, cut-outs, joining strokes; and that none of it touches or tells the mark."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ox_classifier.synthetic import cutouts, frames, make, surroundings
+from ox_classifier.synthetic.sampler import Sampler
+
+GAPS = np.array([0.3, 0.32, 0.35, 0.31])  # top, right, bottom, left
+
+
+def drawn(number, source="paint", label="x", framed=None):
+    data, suffix, about = make.draw(make.Job(4, "", label, number, source, "all"), framed=framed)
+    about["parameters"]["lossy"] = suffix == ".jpg"
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), about["parameters"]
+
+
+def test_a_frame_keeps_clear_of_the_mark():
+    side, covers = 120, []
+    for number in range(300):
+        cover = frames.layer(Sampler((number,), framed=True), side, GAPS, often=1)
+        if cover is None:  # all of it lies outside the picture
+            continue
+        top, right, bottom, left = (GAPS * side).astype(int)
+        covers.append(cover)
+        assert cover[top + 2 : side - bottom - 2, left + 2 : side - right - 2].max() == 0, number
+    around = np.array([[edge.max() > 0.3 for edge in quarters(cover)] for cover in covers])
+    closed = around.all(axis=1).mean()
+    assert closed > 0.5, "most frames are in view on all four sides"
+    shares = np.array([cover.mean() for cover in covers])
+    assert shares.min() < 0.03 and shares.max() > 0.25, "from thin to thick"
+
+
+def quarters(cover):
+    """What of a frame lies above, right of, below and left of the middle."""
+    half = len(cover) // 2
+    return cover[:half, half], cover[half, half:], cover[half:, half], cover[half, :half]
+
+
+def test_the_same_mark_comes_with_and_without_a_frame():
+    seen = differing = 0
+    for number in range(40):
+        plain, _ = drawn(number, framed=False)
+        framed, notes = drawn(number, framed=True)
+        assert plain.shape == framed.shape
+        if not notes.get("frame") or notes["lossy"]:
+            continue
+        x, y, half = (float(notes[name]) for name in ("x", "y", "size"))
+        if min(x, y, 1 - x, 1 - y) - half < 0.02:  # it reaches out of the picture, where no frame keeps clear of it
+            continue
+        side = len(plain)
+        box = tuple(slice(max(int((at - half) * side) + 2, 0), int((at + half) * side) - 2) for at in (y, x))
+        np.testing.assert_array_equal(plain[box], framed[box])
+        differing += bool((plain != framed).any())
+        seen += 1
+    assert seen > 10 and differing > 0.9 * seen  # now and then it has the colour of the ground
+
+
+def test_as_many_frames_as_said_and_of_both_classes():
+    counts = {
+        label: sum(bool(drawn(number, label=label)[1].get("frame")) for number in range(150)) for label in make.LABELS
+    }
+    assert all(0.12 < count / 150 < 0.36 for count in counts.values()), counts
+
+
+def test_cut_outs_lie_on_another_ground_and_know_where_the_mark_is():
+    found = 0
+    for number in range(60):
+        sampler = Sampler((number,))
+        picture = np.full((120, 120, 3), 200, np.uint8)
+        picture[40:80, 50:90] = (255, 0, 0)
+        sampler.note(size=20 / 120, x=70 / 120, y=60 / 120)
+        pasted = cutouts.pasted(picture, sampler)
+        side = len(pasted)
+        x, y, half = (float(sampler.drawn[name]) * side for name in ("x", "y", "size"))
+        assert 90 <= side <= 200 and half >= cutouts.SMALLEST / 2 - 0.5
+        middle = pasted[int(y), int(x)].astype(int)
+        red = abs(middle - (255, 0, 0)).max() < 40
+        assert red or (pasted[int(y)] != pasted[int(y), int(x)]).any()
+        found += red
+    assert found > 55  # a ruled line goes below the mark, never through its middle
+
+
+def test_marks_from_a_twentieth_of_the_side_to_all_of_it():
+    sizes = []
+    for number in range(400):
+        sampler = Sampler((number,))
+        surroundings.place(sampler, 150)
+        sizes.append(2 * float(sampler.drawn["size"]))
+    assert min(sizes) < 0.1 and max(sizes) > 1
+    assert 0.04 < np.mean(np.array(sizes) < 0.24) < 0.2
+
+
+def test_joining_strokes_lead_out_of_the_mark():
+    joined = 0
+    for number in range(300):
+        sampler = Sampler((number,))
+        strokes, _, gaps = surroundings.mark("o", sampler, 150)
+        points = np.concatenate(strokes)
+        left, right = gaps[3] * 150, (1 - gaps[1]) * 150
+        outside = points[:, 0].min() < left - 3 or points[:, 0].max() > right + 3
+        joined += outside
+        assert not outside or sampler.drawn.get("joined") or gaps.min() == 0
+    assert 10 < joined < 60
+
+
+@pytest.mark.parametrize("framed", [True, False])
+def test_framed_images_are_the_same_every_time(framed):
+    np.testing.assert_array_equal(drawn(5, "scan", framed=framed)[0], drawn(5, "scan", framed=framed)[0])
