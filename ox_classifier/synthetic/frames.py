@@ -66,7 +66,7 @@ def _cell(sampler: Sampler, side: int, gaps: np.ndarray, width: float) -> np.nda
     room = np.array([sampler.scale(1.12, 2.3), sampler.scale(1.12, 2.3)])
     if sampler.happens(0.6):
         room[:] = room[0]
-    size = reach * room + width / 2 + max(0.015 * side, 1.0)
+    size = reach * room + width * 0.7 + max(0.015 * side, 1.0)
     corners = CORNERS * size
     tallest = float((room - 1).min())
     corners = corners + np.clip(sampler.rng.standard_normal((4, 2)), -1.5, 1.5) * 0.15 * tallest * reach
@@ -100,7 +100,7 @@ def _drawn(cell: np.ndarray, sampler: Sampler) -> list[np.ndarray]:
         start, end = cell[i - 1], cell[i]
         way = end - start
         over = sampler.rng.uniform(-0.06, 0.2, 2)
-        bend = np.array([-way[1], way[0]]) * sampler.between(-0.02, 0.02)
+        bend = ((start + end) / 2 - cell.mean(axis=0)) * sampler.between(0, 0.06)  # outwards
         strokes.append(curve(np.array([start - way * over[0], (start + end) / 2 + bend, end + way * over[1]])))
     return strokes
 
@@ -112,7 +112,7 @@ def _hash(cell: np.ndarray, sampler: Sampler, *, long: float) -> list[np.ndarray
         if sampler.happens(0.12):
             continue
         middle, way = (cell[i - 1] + cell[i]) / 2, (cell[i] - cell[i - 1]) / 2
-        bend = np.array([-way[1], way[0]]) * sampler.between(-0.05, 0.05)
+        bend = (middle - cell.mean(axis=0)) * sampler.between(0, 0.06)
         strokes.append(curve(np.array([middle - way * long, middle + bend, middle + way * long])))
     return strokes
 
