@@ -51,9 +51,8 @@ def test_the_same_mark_comes_with_and_without_a_frame():
         x, y, half = (float(notes[name]) for name in ("x", "y", "size"))
         if min(x, y, 1 - x, 1 - y) - half < 0.02:  # it reaches out of the picture, where no frame keeps clear of it
             continue
-        side = len(plain)
-        box = tuple(slice(max(int((at - half) * side) + 2, 0), int((at + half) * side) - 2) for at in (y, x))
-        np.testing.assert_array_equal(plain[box], framed[box])
+        marked = (plain != np.median(plain, axis=(0, 1))).any(axis=2)
+        np.testing.assert_array_equal(plain[marked], framed[marked])
         differing += bool((plain != framed).any())
         seen += 1
     assert seen > 5 and differing > 0.9 * seen  # now and then it has the colour of the ground
