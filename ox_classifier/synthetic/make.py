@@ -58,11 +58,15 @@ def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = No
     `framed` draws the same mark with a frame around it, or without; None leaves that to chance.
     """
     key = (job.seed, SPLITS.index(job.split), LABELS.index(job.label), job.number)
-    for attempt in range(TRIES):
-        sampler = Sampler((*key, attempt), job.pool, framed=framed)
-        pixels = sources.SOURCES[job.source][1](job.label, sampler, found)
+    drawer = sources.SOURCES[job.source][1]
+    for attempt in range(TRIES):  # whether the mark can be seen is judged without a frame that was asked for
+        sampler = Sampler((*key, attempt), job.pool, framed=None if framed is None else False)
+        pixels = drawer(job.label, sampler, found)
         if _visible(pixels, sampler.drawn):
             break
+    if framed:
+        sampler = Sampler((*key, attempt), job.pool, framed=True)
+        pixels = drawer(job.label, sampler, found)
     if min(pixels.shape[:2]) >= cutouts.LEAST and framed is None and sampler.happens(CUT_OUT):
         pixels = cutouts.pasted(pixels, sampler)
     height, width = pixels.shape[:2]
