@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 # settings of augmentation.augmenter.Augmenter
 SHIFTS = {"width_shift_range": 0.1, "height_shift_range": 0.1}
 FLIPS = {"horizontal_flip": True, "vertical_flip": True}
-PLACEMENT = {"width_shift_range": 0.2, "height_shift_range": 0.2, "zoom_range": (0.75, 1.7)}  # over 1: a smaller mark
+PLACEMENT = {"width_shift_range": 0.12, "height_shift_range": 0.12, "zoom_range": (0.8, 1.35)}  # over 1: smaller
 HANDWRITING = {"rotation_range": 12, "stroke": 0.7, "blur": 0.6, "contrast": (0.75, 1.25), "invert": 0.3}
 
 
@@ -42,6 +42,7 @@ COURSE = {"image_size": 28, "color": "grayscale", "monitor": "val_loss"}
 LENET = {
     "image_size": 150,
     "color": "rgb",
+    "crop": "ink",  # small marks are the hardest for so small a network
     "epochs": 20,
     "augmentation": FLIPS | PLACEMENT | HANDWRITING,
     "ema_epochs": 1,

@@ -19,7 +19,6 @@ from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
 from ox_classifier.errors import UsageError
 from ox_classifier.names import quoted
-from ox_classifier.pixels import PixelRule
 from ox_classifier.runs import Run
 from ox_classifier.session import Session
 
@@ -94,7 +93,7 @@ class Classifier:
         self.path = run.path.absolute()
         self.classes, self.rule = run.classes, run.rule
         self.batch = max(1, min(BATCH, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
-        if self.rule.resize != PixelRule(1, 1).resize:
+        if not self.rule.crop:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")
         try:
             self.session = Session(run.onnx_file, self.rule.shape, len(self.classes))

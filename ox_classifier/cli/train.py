@@ -16,10 +16,10 @@ from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.devices import Wanted
 from ox_classifier.errors import GateError, UsageError
-from ox_classifier.training.recipe import Arch, Balance, Color, Monitor, Recipe
+from ox_classifier.training.recipe import Arch, Balance, Color, Crop, Monitor, Recipe
 
 DATA, NETWORK, OPTIMISATION, SPLITS, DEVICE, RUN = "Data", "Network", "Optimisation", "Splits", "Device", "Run"
-SETTINGS = ("epochs", "batch_size", "image_size", "color", "learning_rate", "dropout", "monitor", "weights", "views")
+SETTINGS = tuple("epochs batch_size image_size color crop learning_rate dropout monitor weights views".split())
 
 
 def defaults(arch: str) -> dict[str, object]:
@@ -53,6 +53,9 @@ def train(
     arch: Annotated[Arch, _option(NETWORK, "--arch", "--model", told="The network; ox arch tells more.")] = "lenet",
     image_size: Annotated[int | None, _option(NETWORK, "--image-size", "--imgsz", told="Pixels a side.")] = None,
     color: Annotated[Color | None, _option(NETWORK, "--color", told="Colour mode of the network's input.")] = None,
+    crop: Annotated[
+        Crop | None, _option(NETWORK, "--crop", told="Look at the whole picture, or where its ink lies.")
+    ] = None,
     dropout: Annotated[float | None, _option(NETWORK, "--dropout", told="Dropout rate.")] = None,
     weights: Annotated[
         str | None,

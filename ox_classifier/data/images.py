@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ox_classifier.data import png
+from ox_classifier.data import ink_crop, png
 from ox_classifier.data.levels import eight_bits, on_white
 from ox_classifier.data.memory import DECODING, NoRoomError
 from ox_classifier.data.regular_file import NotAFileError, open_file, why
@@ -58,8 +58,9 @@ class Picture:
     def fitted(self, rule: PixelRule) -> np.ndarray:
         """The picture by a rule: uint8, shape (height, width, channels)."""
         image = self.image.convert(COLORS[rule.color])
-        if image.size != (rule.width, rule.height):
-            image = image.resize((rule.width, rule.height), Image.Resampling.BILINEAR)
+        box = ink_crop.region(image) if rule.crop == "ink" else None
+        if box or image.size != (rule.width, rule.height):
+            image = image.resize((rule.width, rule.height), Image.Resampling.BILINEAR, box=box)
         return np.asarray(image).reshape(rule.shape)
 
 
@@ -71,7 +72,7 @@ def read(source: Path | str | bytes | bytearray | memoryview | Image.Image | np.
     Raises:
         ImageError: If the file is missing, unreadable, truncated, of no known format or too large.
     """
-    return open_picture(source, at_least=(rule.width, rule.height)).fitted(rule)
+    return open_picture(source, at_least=rule.detail).fitted(rule)
 
 
 def open_and_read(path: Path | str, rule: PixelRule) -> tuple[Picture, np.ndarray]:
@@ -81,7 +82,7 @@ def open_and_read(path: Path | str, rule: PixelRule) -> tuple[Picture, np.ndarra
         ImageError: As in `read`.
     """
     picture = open_picture(path)
-    if picture.format in JPEGS and min(picture.size) // _reduced_side((rule.width, rule.height)) > 1:
+    if picture.format in JPEGS and min(picture.size) // _reduced_side(rule.detail) > 1:
         return picture, read(path, rule)
     return picture, picture.fitted(rule)
 

@@ -73,7 +73,7 @@ def data_uri(webp: bytes | None) -> str:
 def _shot(path: Path, rule: PixelRule) -> Shot | None:
     try:
         picture = images.open_picture(path, at_least=(max(SIDE, rule.width), max(SIDE, rule.height)))
-        alike = picture.format not in images.JPEGS or min(rule.width, rule.height) >= SIDE
+        alike = picture.format not in images.JPEGS or (rule.crop == "none" and min(rule.width, rule.height) >= SIDE)
         seen = picture.fitted(rule) if alike else images.read(path, rule)  # a JPEG is decoded as small as it may be
     except ImageError:
         return None

@@ -11,10 +11,11 @@ from typing import Literal, get_args
 
 from ox_classifier.architectures import ARCHITECTURES
 from ox_classifier.errors import UsageError
-from ox_classifier.pixels import PixelRule
+from ox_classifier.pixels import RESIZES, PixelRule
 
 Arch = Literal[tuple(ARCHITECTURES)]
 Color = Literal["rgb", "grayscale"]
+Crop = Literal["none", "ink"]
 Monitor = Literal["val_accuracy", "val_loss", "accuracy", "loss"]
 Balance = Literal["auto", "none"]
 SEEDS = 2**32  # NumPy takes no larger seed
@@ -54,6 +55,7 @@ class Recipe:
     arch: str
     image_size: int = 28  # pixels a side
     color: str = "grayscale"
+    crop: str = "none"  # what of a picture is looked at: all of it, or where its "ink" lies
     epochs: int = 50
     batch_size: int = 32
     learning_rate: float = 1e-3
@@ -102,13 +104,13 @@ class Recipe:
     @property
     def rule(self) -> PixelRule:
         """What every image is turned into."""
-        return PixelRule(self.image_size, self.image_size, self.color)
+        return PixelRule(self.image_size, self.image_size, self.color, RESIZES[self.crop])
 
     def as_config(self) -> dict:
         """Plain values for run.json."""
         values = asdict(self)
         splitting = {name: values.pop(name) for name in SPLITTING}
-        for name in ("image_size", "color", "mixed_precision"):  # stand there as `pixels` and `precision`
+        for name in ("image_size", "color", "crop", "mixed_precision"):  # stand there as `pixels` and `precision`
             del values[name]
         renamed = {NAMES_IN_RUN.get(name, name): value for name, value in values.items()}
         return {"pixels": self.rule.as_dict(), **renamed, "splitting": splitting}
@@ -122,7 +124,11 @@ class Recipe:
         """
         given = {field.name: config.get(NAMES_IN_RUN.get(field.name, field.name)) for field in fields(cls)}
         pixels, splitting = config.get("pixels", {}), config.get("splitting", {})
-        given |= {"image_size": pixels.get("width"), "color": pixels.get("color")}
+        given |= {
+            "image_size": pixels.get("width"),
+            "color": pixels.get("color"),
+            "crop": next((crop for crop, kept in RESIZES.items() if kept == pixels.get("resize")), None),
+        }
         given |= {name: splitting.get(name) for name in SPLITTING}
         given["mixed_precision"] = config.get("precision") == "mixed_float16"
         if given["arch"] not in ARCHITECTURES:
@@ -143,6 +149,7 @@ class Recipe:
     def _check_choices(self) -> None:
         for option, value, choices in (
             ("--color", self.color, get_args(Color)),
+            ("--crop", self.crop, get_args(Crop)),
             ("--monitor", self.monitor, get_args(Monitor)),
         ):
             if value not in choices:

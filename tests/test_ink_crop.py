@@ -1,0 +1,83 @@
+"""Where a picture's ink lies: oracle SciPy's filter, and what must hold for any picture."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+from scipy.ndimage import uniform_filter
+
+from ox_classifier.data import images, ink_crop
+from ox_classifier.pixels import INK_CROPPED, PixelRule
+
+RULE = PixelRule(40, 40, "rgb", INK_CROPPED)
+
+
+def ring(side, x, y, radius, *, ground=255, ink=0, width=None):
+    image = Image.new("L", (side, side), ground)
+    box = (x - radius, y - radius, x + radius, y + radius)
+    ImageDraw.Draw(image).ellipse(box, outline=ink, width=width or max(2, radius // 4))
+    return image
+
+
+def test_surroundings_are_scipys_mean_with_the_edge_mirrored():
+    grey = np.random.default_rng(0).uniform(0, 255, (ink_crop.GRID, ink_crop.GRID))
+    expected = uniform_filter(grey, 2 * ink_crop.REACH + 1, mode="mirror")
+    np.testing.assert_allclose(ink_crop._surroundings(grey), expected, atol=1e-8)
+
+
+@given(st.integers(12, 60), st.floats(0, 1), st.floats(0, 1), st.booleans(), st.booleans())
+def test_a_mark_fills_what_is_cut_out_wherever_and_however_large_it_is(radius, right, down, dark, faint):
+    side = 300
+    x, y = (int(radius + 2 + at * (side - 2 * radius - 4)) for at in (right, down))
+    ground, ink = (20, 60 if faint else 250) if dark else (240, 200 if faint else 10)
+    left, top, end, bottom = ink_crop.region(ring(side, x, y, radius, ground=ground, ink=ink))
+    assert left - 3 <= x - radius and x + radius <= end + 3
+    assert top - 3 <= y - radius and y + radius <= bottom + 3
+    assert end - left == pytest.approx(bottom - top)
+    assert 2 * radius / (end - left) > (0.4 if radius > 20 else 0.25)
+
+
+@given(st.integers(5, 60), st.floats(0, 1), st.floats(0, 1))
+def test_a_mirrored_picture_is_cut_to_the_mirrored_part(radius, right, down):
+    side = 256  # a multiple of the grid, so that cells are mirrored to cells
+    image = ring(side, int(right * side), int(down * side), radius)
+    left, top, end, bottom = ink_crop.region(image)
+    mirrored = ink_crop.region(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    np.testing.assert_allclose(mirrored, (side - end, top, side - left, bottom), atol=1e-6)
+
+
+@pytest.mark.parametrize("pixels", [np.full((50, 70), 200), np.arange(3500).reshape(50, 70) % 3 + 200])
+def test_of_a_picture_without_ink_all_is_kept(pixels):
+    assert ink_crop.region(Image.fromarray(pixels.astype(np.uint8))) == (0, 0, 70, 50)
+
+
+def test_ink_everywhere_keeps_nearly_all():
+    noise = np.random.default_rng(1).integers(0, 256, (200, 200)).astype(np.uint8)
+    left, top, right, bottom = ink_crop.region(Image.fromarray(noise))
+    assert (right - left) * (bottom - top) > 0.8 * 200 * 200
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1))
+def test_the_part_always_lies_in_the_picture(width, height, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width)).astype(np.uint8)
+    left, top, right, bottom = ink_crop.region(Image.fromarray(pixels))
+    assert 0 <= left < right <= width and 0 <= top < bottom <= height
+
+
+def test_reading_cuts_before_it_resizes_and_a_large_jpeg_keeps_its_detail(tmp_path):
+    image = ring(2400, 700, 1500, 130).convert("RGB")
+    whole, cut = (
+        images.read(image, PixelRule(40, 40, "rgb", resize)) for resize in (PixelRule(1, 1).resize, INK_CROPPED)
+    )
+    assert (whole < 128).mean() < 0.03 < 0.08 < (cut < 128).mean()
+    image.save(tmp_path / "large.jpg", quality=95)
+    from_jpeg = images.read(tmp_path / "large.jpg", RULE)
+    assert np.abs(from_jpeg.astype(int) - cut).mean() < 6
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    np.testing.assert_array_equal(images.read(buffer.getvalue(), RULE), cut)
+    _, pixels = images.open_and_read(tmp_path / "large.jpg", RULE)
+    np.testing.assert_array_equal(pixels, from_jpeg)
