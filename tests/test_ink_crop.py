@@ -67,6 +67,30 @@ def test_the_part_always_lies_in_the_picture(width, height, seed):
     assert 0 <= left < right <= width and 0 <= top < bottom <= height
 
 
+@given(st.integers(25, 45), st.floats(1.5, 2.2), st.integers(4, 12), st.booleans(), st.booleans())
+def test_a_frame_is_left_out(radius, room, width, cross, board):
+    side, half = 300, 0
+    image, middle = Image.new("L", (side, side), 235), 150
+    draw, half = ImageDraw.Draw(image), int(room * radius) + width
+    low, high = middle - half, middle + half
+    if board:  # the lines of a tic-tac-toe board, and a mark in another of its cells
+        for at in (low, high):
+            draw.line((at, 2, at, side - 2), 30, width)
+            draw.line((2, at, side - 2, at), 30, width)
+        draw.ellipse((10, 10, low - 14, low - 14), outline=30, width=width // 2)
+    else:
+        draw.rectangle((low, low, high, high), outline=30, width=width)
+    mark = (middle - radius, middle - radius, middle + radius, middle + radius)
+    if cross:
+        draw.line(mark, 30, 8)
+        draw.line((mark[0], mark[3], mark[2], mark[1]), 30, 8)
+    else:
+        draw.ellipse(mark, outline=30, width=8)
+    left, top, right, bottom = ink_crop.region(image)
+    assert left <= mark[0] and top <= mark[1] and right >= mark[2] and bottom >= mark[3]
+    assert right - left < 4 * radius, "the mark fills half of what is looked at"
+
+
 def test_reading_cuts_before_it_resizes_and_a_large_jpeg_keeps_its_detail(tmp_path):
     image = ring(2400, 700, 1500, 130).convert("RGB")
     whole, cut = (
