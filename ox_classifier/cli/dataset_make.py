@@ -21,13 +21,19 @@ Kind = StrEnum("Kind", {name.upper(): name for name in SOURCES.split()})
 
 Out = Annotated[Path, typer.Argument(help="Folder to draw into; it must not hold anything yet.", show_default=False)]
 PerClass = Annotated[
-    int, typer.Option(min=1, max=MOST, help="Images of each class (for training, where there are splits).")
+    int, typer.Option(min=0, max=MOST, help="Images of each class (for training, where there are splits).")
 ]
 Val = Annotated[
     int, typer.Option(min=0, max=MOST, help="Validation images of each class; any makes OUT/{train,val,test}/{o,x}.")
 ]
 Test = Annotated[
     int, typer.Option(min=0, max=MOST, help="Test images of each class, in fonts, papers and hands of their own.")
+]
+Other = Annotated[
+    int,
+    typer.Option(
+        min=0, max=MOST, help="Pictures of what is no mark, into OUT/outliers: training learns to doubt them."
+    ),
 ]
 Seed = Annotated[
     int, typer.Option(min=0, max=2**64 - 1, help="The same seed, on the same fonts, draws the same bytes.")
@@ -45,6 +51,7 @@ def make(
     per_class: PerClass = 1000,
     val: Val = 0,
     test: Test = 0,
+    other: Other = 0,
     seed: Seed = 0,
     source: Source = None,
     fonts: Fonts = None,
@@ -60,12 +67,23 @@ def make(
             if not folder.is_dir():
                 raise UsageError(f"--fonts {folder}: no such folder; give one that holds .ttf or .otf files")
         check_place(out, adding=append, otherwise=", or give --append to add to it")
-        say(f"drawing {2 * (per_class + val + test):,} images, which appear in {out} when all are drawn")
+        images = 2 * (per_class + val + test) + other
+        if not images:
+            raise UsageError("--per-class 0 and no --other: nothing to draw; give one of them a number")
+        say(f"drawing {images:,} images, which appear in {out} when all are drawn")
         from ox_classifier.synthetic import make
 
         wanted, folders = tuple(source or ()), tuple(fonts or ())
         count = make.make(
-            out, per_class=per_class, val=val, test=test, seed=seed, source=wanted, font_folders=folders, append=append
+            out,
+            per_class=per_class,
+            val=val,
+            test=test,
+            other=other,
+            seed=seed,
+            source=wanted,
+            font_folders=folders,
+            append=append,
         )
         say(f"drew {count:,} images; next: ox train --data {quoted(out)}")
         typer.echo(out)

@@ -6,21 +6,26 @@ import math
 
 import numpy as np
 
-from ox_classifier.synthetic import crosses, rings
+from ox_classifier.synthetic import crosses, glyph_strokes, rings
 from ox_classifier.synthetic.sampler import Sampler
 from ox_classifier.synthetic.strokes import Stroke, by_mouse, fit, shake
 
-HANDS = {"o": rings.HANDS, "x": crosses.HANDS}
-DENSE = ("joined", "cursive", "back-to-back", "spiral")  # lines so close that a broad pen would fill the gaps
+OTHER = "other"  # what is drawn where a mark was expected, and is none
+HANDS = {"o": rings.HANDS, "x": crosses.HANDS, OTHER: glyph_strokes.HANDS}
+EMPTY = 0.06  # of what is no mark: only what stands around one
+# lines so close that a broad pen would fill the gaps
+DENSE = ("joined", "cursive", "back-to-back", "spiral", "digit", "letter")
 
 
 def draw(label: str, sampler: Sampler) -> tuple[list[Stroke], float]:
     """Draw one mark as one hand would; the strokes fill a box centred on 0 whose longer half-side is 1.
 
-    Returns the strokes and the narrowest breadth of the mark's body, so that a pen thinner than the hole of an O can be
-    chosen.
+    "other" draws what is no mark, sometimes nothing at all. Returns the strokes and the narrowest breadth of the mark's
+    body, so that a pen thinner than the hole of an O can be chosen.
     """
     ways = HANDS[label]
+    if label == OTHER and sampler.happens(EMPTY):
+        return [], 2.0
     hand = sampler.pick({name: weight for name, (weight, _) in ways.items()})
     strokes = ways[hand][1](sampler)
     squeezed = sampler.happens(0.45) and hand != "uneven"  # an uneven cross has chosen its own angles

@@ -20,17 +20,21 @@ from ox_classifier.console import say, track
 from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing
 from ox_classifier.staging import check_place, filling
-from ox_classifier.synthetic import cutouts, fonts, sources
+from ox_classifier.synthetic import cutouts, fonts, handwriting, no_marks, sources
 from ox_classifier.synthetic.sampler import Sampler
 from ox_classifier.synthetic.workers import spread
 
 LABELS = ("o", "x")
+OTHER = handwriting.OTHER
+OUTLIERS = "outliers"  # the folder of what is no mark, beside those of the classes or splits
 SPLITS = ("", "train", "val", "test")
 LIST = "marks.csv"
 OTHERWISE = ", or give --append to add to it"
 COLUMNS = ("path", "label", "split", "source", "width", "height", "parameters")
 TRIES, FAINT = 6, 0.07  # an image whose strokes stand out by less than FAINT (of 1) is drawn again, TRIES times at most
 CUT_OUT = 0.1  # the share of pictures whose mark is cut out and pasted on another ground
+NO_MARKS = 0.25  # the share of what is no mark that has no strokes either
+OTHER_SIDES = (56, 96)  # pixels a side
 CHUNK = 32  # images a worker draws between two reports
 GOLDEN = 0.6180339887498949
 
@@ -49,15 +53,19 @@ class Job:
     @property
     def stem(self) -> str:
         """Folder and number, the same for both classes."""
+        if self.label == OTHER:
+            return f"{OUTLIERS}/{self.number:05d}"
         return "/".join(part for part in (self.split, self.label, f"{self.number:05d}") if part)
 
 
 def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = None) -> tuple[bytes, str, dict]:
-    """Draw one mark: the encoded file, its suffix, and what was drawn (for marks.csv).
+    """Draw one mark, or what is none: the encoded file, its suffix, and what was drawn (for marks.csv).
 
     `framed` draws the same mark with a frame around it, or without; None leaves that to chance.
     """
-    key = (job.seed, SPLITS.index(job.split), LABELS.index(job.label), job.number)
+    if job.label == OTHER:
+        return _draw_other(job, found)
+    key = (job.seed, SPLITS.index(job.split), (*LABELS, OTHER).index(job.label), job.number)
     drawer = sources.SOURCES[job.source][1]
     for attempt in range(TRIES):  # whether the mark can be seen is judged without a frame that was asked for
         sampler = Sampler((*key, attempt), job.pool, framed=None if framed is None else False)
@@ -69,8 +77,28 @@ def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = No
         pixels = drawer(job.label, sampler, found)
     if min(pixels.shape[:2]) >= cutouts.LEAST and framed is None and sampler.happens(CUT_OUT):
         pixels = cutouts.pasted(pixels, sampler)
+    return _filed(pixels, job, sampler)
+
+
+def _draw_other(job: Job, found: Sequence[fonts.Font]) -> tuple[bytes, str, dict]:
+    """Draw what is no mark, in fewer pixels: it needs no detail."""
+    sampler = Sampler((job.seed, SPLITS.index(job.split), len(LABELS), job.number), job.pool)
+    bare = sampler.child("bare")
+    if bare.happens(NO_MARKS):
+        pixels, sampler = no_marks.draw(bare), bare
+    else:
+        pixels = sources.SOURCES[job.source][1](OTHER, sampler, found)
+        if min(pixels.shape[:2]) >= cutouts.LEAST and sampler.happens(CUT_OUT):
+            pixels = cutouts.pasted(pixels, sampler)
+    side = sampler.count(*OTHER_SIDES)
+    if len(pixels) > side:
+        pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
+    return _filed(pixels, job, sampler)
+
+
+def _filed(pixels: np.ndarray, job: Job, sampler: Sampler) -> tuple[bytes, str, dict]:
     height, width = pixels.shape[:2]
-    photo = job.source in sources.PHOTOGRAPHED
+    photo = job.source in sources.PHOTOGRAPHED or job.label == OTHER
     jpeg = sampler.happens(1.0 if photo else 0.2) and min(height, width) >= 48
     quality = sampler.count(45, 92)
     about = {"source": job.source, "width": width, "height": height, "parameters": sampler.drawn}
@@ -83,6 +111,7 @@ def make(
     per_class: int = 1000,
     val: int = 0,
     test: int = 0,
+    other: int = 0,
     seed: int = 0,
     source: Sequence[str] = (),
     font_folders: Sequence[Path] = (),
@@ -91,9 +120,9 @@ def make(
 ) -> int:
     """Draw `per_class` marks of each class into OUT/{o,x}; with `val` or `test`, into OUT/{train,val,test}/{o,x}.
 
-    Where there is a test set, its fonts, papers and hands are ones that train and val don't use.
-    With `append`, the numbers go on after the folder's highest. The same seed and fonts give the same bytes,
-    whatever the number of worker processes. Returns how many images were written.
+    `other` pictures of what is no mark go into OUT/outliers. Where there is a test set, its fonts, papers and hands are
+    ones that train and val don't use. With `append`, the numbers go on after the folder's highest. The same seed and
+    fonts give the same bytes, whatever the number of worker processes. Returns how many images were written.
 
     Nothing is in OUT until everything is drawn.
 
@@ -112,6 +141,11 @@ def make(
             _jobs(out, split, count, seed, names, has_test=bool(test)) for split, count in counts.items()
         )
     )
+    first = 1 + max((_number(path) for path in (out / OUTLIERS).glob("*")), default=-1)
+    jobs += [
+        Job(seed, "", OTHER, number, _source(number, names), "train" if test else "all")
+        for number in range(first, first + other)
+    ]
     earlier = _listed(out)
     with filling(out, adding=append) as stage:
         for folder in {(stage / job.stem).parent for job in jobs}:
@@ -161,12 +195,16 @@ def _jobs(out: Path, split: str, count: int, seed: int, names: Sequence[str], *,
     """Numbers go on after the highest one found in either class folder, so both classes keep the same names."""
     first = 1 + max((_number(path) for label in LABELS for path in (out / split / label).glob("*")), default=-1)
     pool = ("test" if split == "test" else "train") if has_test else "all"
-    weights = np.cumsum([sources.SOURCES[name][0] for name in names])
     for number in range(first, first + count):
-        at = (number + 1) * GOLDEN % 1.0  # evenly over the sources, however many images there are
-        name = names[int(np.searchsorted(weights, at * weights[-1], side="right"))]
         for label in LABELS:
-            yield Job(seed, split, label, number, name, pool)
+            yield Job(seed, split, label, number, _source(number, names), pool)
+
+
+def _source(number: int, names: Sequence[str]) -> str:
+    """The source of an image by its number: evenly over the sources, however many images there are."""
+    weights = np.cumsum([sources.SOURCES[name][0] for name in names])
+    at = (number + 1) * GOLDEN % 1.0
+    return names[int(np.searchsorted(weights, at * weights[-1], side="right"))]
 
 
 def _number(path: Path) -> int:

@@ -32,8 +32,8 @@ def mark(label: str, sampler: Sampler, side: float) -> tuple[list[np.ndarray], f
     centre, half = place(sampler, side)
     strokes, breadth = handwriting.draw(label, sampler)
     strokes = [stroke * half + centre for stroke in strokes]
-    free = gaps(np.concatenate(strokes), side)
-    joining = _joining(sampler.child("joining"), strokes, centre, half)
+    free = gaps(np.concatenate(strokes) if strokes else centre + np.array([[-half, -half], [half, half]]), side)
+    joining = _joining(sampler.child("joining"), strokes, centre, half) if strokes else []
     if joining:
         sampler.note(joined=True)
     return strokes + joining, breadth * half, free
