@@ -84,6 +84,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "dataset import out": FOLDER,
     "dataset check --out": FOLDER,
     "dataset make --seed": {str(2**32): "its generator takes seeds up to 2^64"},
+    "predict --sort-into": FOLDER,
 }
 ROOT = typer.main.get_command(app)
 

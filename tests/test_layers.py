@@ -42,6 +42,7 @@ ALLOWED = {
     "session": GROUND | {"onnx_file"},
     "exported": GROUND | {"runs"},
     "classifier": GROUND | {"activations", "data", "exported", "runs", "session"},
+    "answering": GROUND | {"classifier", "data"},
     "training": GROUND | {"augmentation", "audit", "classifier", "data", "devices", "networks", "runs"},
     "report": GROUND | {"audit", "classifier", "data", "onnx_file", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
