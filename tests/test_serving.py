@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import multiprocessing
 import shutil
@@ -98,7 +99,7 @@ def test_an_exported_folder_answers_as_its_run(folder, serial, monkeypatch):
     np.testing.assert_allclose(found, serial[0], atol=1e-6)
 
 
-PIXELS = {"height": 22, "width": 22, "color": "rgb", "resize": "ink-crop-bilinear-antialiased"}
+PIXELS = {"height": 22, "width": 22, "color": "rgb", "resize": "stretch-bilinear-antialiased"}
 
 
 @pytest.mark.parametrize(
@@ -129,3 +130,11 @@ def test_a_folder_without_its_network_or_with_no_json_is_a_sentence(folder):
     (folder / "model.json").unlink()
     with pytest.raises(UsageError, match="no run"):
         Classifier.load(folder)
+
+
+def test_a_run_that_this_version_wrote_answers_as_it_did():
+    """Every later version loads it; make test-predict asks the small install the same."""
+    expected = list(csv.DictReader((RUN / "answers.csv").open(encoding="utf-8", newline="")))
+    answers = Classifier.load(RUN).predict([REPOSITORY / row["path"] for row in expected])
+    for row, answer in zip(expected, answers, strict=True):
+        assert answer.label == row["predicted"] and answer.by_class["x"] == pytest.approx(float(row["x"]), abs=1e-4)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from typer.testing import CliRunner
 
 from ox_classifier import small_install
 from ox_classifier.cli import app
+from ox_classifier.pixels import INK_CROPPED
 from tests.conftest import REPOSITORY
 from tests.test_layers import inside, module_arrows, modules, top_imports
 
@@ -88,7 +92,7 @@ def test_it_is_small_and_has_no_tensorflow(tmp_path):
     print(f"ox-predict: {size / 1e6:.0f} MB installed")
     assert 50e6 < size < MOST_MEGABYTES * 1e6
     code = "from importlib.util import find_spec; print([n for n in {!r} if find_spec(n)])"
-    assert python(code.format(["tensorflow", "keras", "sklearn", "onnx"]), tmp_path) == "[]\n"
+    assert python(code.format(["tensorflow", "keras", "sklearn", "onnx", "cv2"]), tmp_path) == "[]\n"
     where = Path(python("import ox_classifier; print(ox_classifier.__file__)", tmp_path).strip())
     assert where.is_relative_to(PLACE)
 
@@ -104,6 +108,19 @@ def test_a_kept_run_answers_as_it_always_did():
     for row, wanted in zip(rows, expected, strict=True):
         assert (row["path"], row["predicted"]) == (wanted["path"], wanted["predicted"])
         assert float(row["x"]) == pytest.approx(float(wanted["x"]), abs=1e-4)
+
+
+@needs_install
+def test_without_opencv_the_ink_is_found_where_the_whole_finds_it(tmp_path):
+    kept = Path(shutil.copytree(RUN, tmp_path / "ink"))
+    config = json.loads((kept / "run.json").read_text(encoding="utf-8"))
+    config["pixels"]["resize"] = INK_CROPPED
+    (kept / "run.json").write_text(json.dumps(config), encoding="utf-8")
+    words = ["predict", "dataset/test/o", "--run", str(kept), "--csv"]
+    done = in_it(*words)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 151
+    whole = [sys.executable, "-m", "ox_classifier", *words]
+    assert done.stdout == subprocess.run(whole, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
 
 
 @needs_install

@@ -23,23 +23,19 @@ def fullness(own: np.ndarray) -> tuple[float, float]:
 
 
 def _by_opencv(own: np.ndarray) -> tuple[float, float]:
-    y, x = np.nonzero(own)
-    corners = np.stack([x, y, x + 1, y, x, y + 1, x + 1, y + 1], axis=1).reshape(-1, 2).astype(np.float32)
-    hull = cv2.convexHull(corners)
+    rows, left, right = _sides(own)
+    x = np.concatenate([left, left, right, right])
+    y = np.concatenate([rows, rows + 1, rows, rows + 1])
+    hull = cv2.convexHull(np.stack([x, y], axis=1).astype(np.float32))
     _, (width, height), _ = cv2.minAreaRect(hull)
     return cv2.contourArea(hull), width * height
 
 
 def by_edges(own: np.ndarray) -> tuple[float, float]:
     """Area of the hull of the cells' corners, and of the smallest rectangle about it, one of whose sides lies on it."""
-    rows = np.flatnonzero(own.any(axis=1))
-    inside = own[rows]
-    left = inside.argmax(axis=1)
-    right = own.shape[1] - inside[:, ::-1].argmax(axis=1)
-    sides = np.concatenate([rows, rows + 1])
-    hull = np.array(
-        [*_chain(sides, np.tile(left, 2), 1), *_chain(sides, np.tile(right, 2), -1)[::-1]], float
-    )  # once around
+    rows, left, right = _sides(own)
+    # from top to bottom on the left, and back on the right
+    hull = np.array([*_chain(rows, left, 1), *_chain(rows, right, -1)[::-1]], float)
     step = np.roll(hull, -1, axis=0) - hull
     area = abs(float((hull[:, 0] * step[:, 1] - hull[:, 1] * step[:, 0]).sum())) / 2
     length = np.hypot(step[:, 0], step[:, 1])
@@ -49,19 +45,25 @@ def by_edges(own: np.ndarray) -> tuple[float, float]:
     return area, float(around.min())
 
 
-def _chain(y: np.ndarray, x: np.ndarray, sign: int) -> list[tuple[int, int]]:
-    """One side of the hull, (x, y) from top to bottom: `sign` 1 for the left side, -1 for the right."""
-    kept: list[tuple[int, int]] = []
+def _sides(own: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rows that have marked cells, and the left and the right side of these; no other corner is on the hull."""
+    rows = np.flatnonzero(own.any(axis=1))
+    marked = own[rows]
+    return rows, marked.argmax(axis=1), own.shape[1] - marked[:, ::-1].argmax(axis=1)
+
+
+def _chain(rows: np.ndarray, side: np.ndarray, sign: int) -> list[tuple[int, int]]:
+    """The corners (x, y) of one side of the hull, from top to bottom: `sign` 1 for the left side, -1 for the right."""
     outermost: dict[int, int] = {}
-    for row, column in zip(y.tolist(), x.tolist(), strict=True):
-        found = outermost.get(row)
-        outermost[row] = column if found is None else min(found, column) if sign > 0 else max(found, column)
-    for row in sorted(outermost):
-        point = (outermost[row], row)
-        while len(kept) > 1 and sign * _turn(kept[-2], kept[-1], point) >= 0:
+    for row, column in zip(rows.tolist(), (sign * side).tolist(), strict=True):
+        outermost[row] = min(column, outermost.get(row, column))
+        outermost[row + 1] = column
+    kept: list[tuple[int, int]] = []
+    for row, column in outermost.items():
+        while len(kept) > 1 and _turn(kept[-2], kept[-1], (column, row)) >= 0:
             kept.pop()
-        kept.append(point)
-    return kept
+        kept.append((column, row))
+    return [(sign * column, row) for column, row in kept]
 
 
 def _turn(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> int:

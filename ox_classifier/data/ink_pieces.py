@@ -119,9 +119,10 @@ def _pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
             top + 2 * height // 5 : top + -(-3 * height // 5), left + 2 * width // 5 : left + -(-3 * width // 5)
         ]
         hollow = not (middle == label).any()
-        own = labels == label
+        inside = slice(top, bottom), slice(left, right)
+        own = labels[inside] == label
         box = left, top, right, bottom
-        found.append(Piece(label, *box, hollow, *hulls.fullness(own), float(ink[own].max()), len(ink)))
+        found.append(Piece(label, *box, hollow, *hulls.fullness(own), float(ink[inside][own].max()), len(ink)))
     return labels, found
 
 
