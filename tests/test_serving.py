@@ -134,7 +134,7 @@ def test_a_folder_without_its_network_or_with_no_json_is_a_sentence(folder):
 
 def test_a_run_that_this_version_wrote_answers_as_it_did():
     """Every later version loads it; make test-predict asks the small install the same."""
-    expected = list(csv.DictReader((RUN / "answers.csv").open(encoding="utf-8", newline="")))
+    expected = list(csv.DictReader((RUN / "answers.csv").read_text(encoding="utf-8").splitlines()))
     answers = Classifier.load(RUN).predict([REPOSITORY / row["path"] for row in expected])
     for row, answer in zip(expected, answers, strict=True):
         assert answer.label == row["predicted"] and answer.by_class["x"] == pytest.approx(float(row["x"]), abs=1e-4)
