@@ -159,6 +159,21 @@ class Run:
         return self.config.get("results", {})
 
     @property
+    def calibration(self) -> dict:
+        """The temperature of its probabilities and what it was fitted on; empty where nothing was held out."""
+        return dict(self.config.get("calibration") or {})
+
+    @property
+    def unsure(self) -> dict:
+        """From which `threshold` on an answer is sure, and what is promised of those; empty where nothing is."""
+        return dict(self.config.get("unsure") or {})
+
+    @property
+    def has_outliers(self) -> bool:
+        """Whether the network was taught to be undecided on images of no class."""
+        return bool(self.config.get("outliers"))
+
+    @property
     def best_epoch(self) -> int:
         """The epoch that was kept, from 1."""
         return self._recorded("best_epoch")
