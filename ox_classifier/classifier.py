@@ -24,6 +24,7 @@ from ox_classifier.runs import Run
 from ox_classifier.session import Session
 
 BATCH = 32
+MOST_LOOKS = 4  # at a picture and its mirror images
 MOST_BATCH_BYTES = 128 * 2**20  # of float32 pixels; images of 4096 pixels a side go one at a time
 Source: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | np.ndarray
 
@@ -108,7 +109,8 @@ class Classifier:
         self.path, self.always_answer = run.path.absolute(), always_answer
         self.decision = Decision() if always_answer else Decision(run.unsure.get("threshold", 0.0), run.has_outliers)
         self.classes, self.rule = run.classes, run.rule
-        self.batch = max(1, min(BATCH, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
+        looks = MOST_LOOKS if run.averages_flips else 1
+        self.batch = max(1, min(BATCH // looks, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
         if not self.rule.crop:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")
         try:

@@ -169,6 +169,11 @@ class Run:
         return dict(self.config.get("unsure") or {})
 
     @property
+    def averages_flips(self) -> bool:
+        """Whether its network answers by the mean over a picture and its mirror images."""
+        return bool(self.config.get("average_flips"))
+
+    @property
     def has_outliers(self) -> bool:
         """Whether the network was taught to be undecided on images of no class."""
         return bool(self.config.get("outliers"))

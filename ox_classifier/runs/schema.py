@@ -151,6 +151,7 @@ CALIBRATION = {
 UNSURE = {
     "threshold": number(0, 1),
     "max_error": number(0, 0.5),
+    "average_flips": boolean,
     "promise": number(0, 1),
     "confidence": number(0, 1),
     "images": whole(1),
@@ -199,6 +200,7 @@ KEYS: dict[str, Check] = {
     "calibration": maybe(fields(CALIBRATION, needed=("temperature",), closed=True)),
     "unsure": maybe(fields(UNSURE, needed=tuple(UNSURE), closed=True)),
     "max_error": number(0, 0.5),
+    "average_flips": boolean,
     "weights_digest": text(100),
     "seconds": number(),
 }

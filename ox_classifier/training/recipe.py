@@ -64,6 +64,7 @@ class Recipe:
     monitor: str = "val_accuracy"
     seed: int = 0
     augmentation: dict = field(default_factory=dict)  # settings of Augmenter; empty: none
+    average_flips: bool = False  # answer by the mean over a picture and its mirror images, where training mirrors
     ema_epochs: float = 0  # epochs that the moving average of the weights reaches over; 0: keep the last step's
     balance: bool = True  # weigh the classes where they differ by more than 1:1.5
     patience: int = 10  # epochs without improvement, after which training stops
@@ -102,6 +103,14 @@ class Recipe:
     def frozen(self) -> bool:
         """Whether only a head on a frozen base is trained."""
         return ARCHITECTURES[self.arch].frozen
+
+    @property
+    def mirrored(self) -> tuple[tuple[int, ...], ...]:
+        """The axes along which each further look of the trained network is mirrored, as it was in training."""
+        axes = [axis for axis, flip in ((1, "vertical_flip"), (2, "horizontal_flip")) if self.augmentation.get(flip)]
+        if not self.average_flips:
+            return ()
+        return tuple((axis,) for axis in axes) + (((1, 2),) if len(axes) == 2 else ())
 
     @property
     def rule(self) -> PixelRule:

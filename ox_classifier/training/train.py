@@ -20,7 +20,7 @@ from ox_classifier.devices import Device
 from ox_classifier.errors import OxError, UsageError
 from ox_classifier.files import remove_parts, replacing
 from ox_classifier.intervals import accuracy_text
-from ox_classifier.networks import onnx_export, tempering
+from ox_classifier.networks import answering, onnx_export
 from ox_classifier.runs.hold import held
 from ox_classifier.training import state
 from ox_classifier.training.exposure import outliers_an_epoch
@@ -184,9 +184,12 @@ def finish(
     classifier = Classifier(run)
     probe = dataset.images("val" if len(dataset.labels("val")) else "train")[: task.parity_images]
     difference = parity(task.model, classifier, probe)
+    if task.recipe.mirrored:
+        answering.average_mirrored(run.onnx_file, task.recipe.mirrored)
+        classifier = Classifier(run)
     answers = {split: task.probabilities(split, classifier) for split in ("val", "test") if len(dataset.labels(split))}
     trust = trust or Trust.of_validation(answers.get("val"), dataset.labels("val"), task.recipe.max_error)
-    tempering.temper(run.onnx_file, trust.temperature)
+    answering.temper(run.onnx_file, trust.temperature)
     results = {}
     for split, answer in answers.items():
         truth = dataset.labels(split)
