@@ -107,9 +107,11 @@ class Classifier:
 
     def __init__(self, run: Run, *, always_answer: bool = False):
         self.path, self.always_answer = run.path.absolute(), always_answer
-        self.decision = Decision() if always_answer else Decision(run.unsure.get("threshold", 0.0), run.has_outliers)
+        trust = run.trust
+        sure = Decision(trust["unsure"].get("threshold", 0.0), trust["outliers"])
+        self.decision = Decision() if always_answer else sure
         self.classes, self.rule = run.classes, run.rule
-        looks = MOST_LOOKS if run.averages_flips else 1
+        looks = MOST_LOOKS if trust["flips"] else 1
         self.batch = max(1, min(BATCH // looks, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
         if not self.rule.crop:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")

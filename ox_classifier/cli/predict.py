@@ -6,6 +6,7 @@ import glob
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,12 +41,14 @@ def predict(
             raise UsageError("--csv and --json were both given: choose one")
         from ox_classifier import runs
         from ox_classifier.classifier import Classifier
+        from ox_classifier.decision import UNSURE
 
         paths = collect(source)
         found = runs.find(run)
         classifier = Classifier(found, always_answer=always_answer)
         say(_which(found))
-        write = _write_csv if as_csv else _write_json if as_json else _write_text
+        answers = (*classifier.classes, *((UNSURE,) if classifier.decision.threshold > 0 else ()))
+        write = _write_csv if as_csv else _write_json if as_json else partial(_write_text, answers=answers)
         failed = write(track(classifier.predict(paths), label="predicting", total=len(paths)), classifier.classes)
         if failed:
             rows = "its row says" if failed == 1 else "their rows say"
@@ -131,12 +134,9 @@ def _write_json(predictions: Iterator, classes: tuple[str, ...]) -> int:
     return failed
 
 
-def _write_text(predictions: Iterator, classes: tuple[str, ...]) -> int:
-    from ox_classifier.decision import UNSURE
-
+def _write_text(predictions: Iterator, _classes: tuple[str, ...], *, answers: tuple[str, ...]) -> int:
     failed = 0
-    names = tuple(map(_shown, classes))
-    width = max(map(width_of, (*names, UNSURE)))
+    width = max(width_of(_shown(name)) for name in answers)
     for prediction in predictions:
         path, probabilities, error = prediction
         if error:

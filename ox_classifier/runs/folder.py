@@ -159,24 +159,12 @@ class Run:
         return self.config.get("results", {})
 
     @property
-    def calibration(self) -> dict:
-        """The temperature of its probabilities and what it was fitted on; empty where nothing was held out."""
-        return dict(self.config.get("calibration") or {})
-
-    @property
-    def unsure(self) -> dict:
-        """From which `threshold` on an answer is sure, and what is promised of those; empty where nothing is."""
-        return dict(self.config.get("unsure") or {})
-
-    @property
-    def averages_flips(self) -> bool:
-        """Whether its network answers by the mean over a picture and its mirror images."""
-        return bool(self.config.get("average_flips"))
-
-    @property
-    def has_outliers(self) -> bool:
-        """Whether the network was taught to be undecided on images of no class."""
-        return bool(self.config.get("outliers"))
+    def trust(self) -> dict:
+        """`calibration` and `unsure` as training left them, {} each where nothing was held out; `outliers`: whether
+        some were taught; `flips`: whether answers are averaged over mirror images.
+        """
+        known = {name: dict(self.config.get(name) or {}) for name in ("calibration", "unsure")}
+        return known | {"outliers": bool(self.config.get("outliers")), "flips": bool(self.config.get("average_flips"))}
 
     @property
     def best_epoch(self) -> int:

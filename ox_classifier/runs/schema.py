@@ -151,7 +151,6 @@ CALIBRATION = {
 UNSURE = {
     "threshold": number(0, 1),
     "max_error": number(0, 0.5),
-    "average_flips": boolean,
     "promise": number(0, 1),
     "confidence": number(0, 1),
     "images": whole(1),

@@ -36,7 +36,7 @@ class Trust:
     @classmethod
     def of_folds(cls, folds: Sequence[Run], probabilities: np.ndarray, truth: np.ndarray, max_error: float) -> Trust:
         """From what the folds answered to what they held out; their probabilities are calibrated, each by its own."""
-        heats = [fold.calibration.get("temperature", 1.0) for fold in folds]
+        heats = [fold.trust["calibration"].get("temperature", 1.0) for fold in folds]
         error = expected_error(probabilities, truth)
         found = Calibration(round(median(heats), 4), HELD_OUT, len(truth), error, error)
         right = probabilities.argmax(axis=1) == truth
