@@ -46,7 +46,7 @@ def bytes_an_image(path: Path, shape: tuple[int, int, int]) -> int:
         for operator, inputs, output, strides in reader.nodes():
             known = [sizes[name] for name in inputs if name in sizes]
             if known:
-                before = max(known, key=lambda size: size.bytes)
+                before = _together(known) if operator == "Concat" else max(known, key=lambda size: size.bytes)
                 given = [weights[name] for name in inputs if weights.get(name)]
                 sizes[output] = _after(operator, before, given[0] if given else [], strides)
                 # what works number by number is done in place, or as the end of a convolution
@@ -62,6 +62,11 @@ def _after(operator: str, before: Size, weights: list[int], strides: list[int]) 
     if operator in ("MatMul", "Gemm") and weights:
         return Size(1, weights[-1])
     return before._replace(places=1) if operator in TO_ONE else before
+
+
+def _together(known: list[Size]) -> Size:
+    """What stands side by side, such as a picture and its mirror images."""
+    return Size(sum(size.places for size in known), max(size.channels for size in known))
 
 
 class _Network(Reader):

@@ -17,6 +17,7 @@ from PIL import Image
 from ox_classifier import activations, exported, runs
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
+from ox_classifier.decision import UNSURE, Decision, is_blank
 from ox_classifier.errors import UsageError
 from ox_classifier.exported import Exported
 from ox_classifier.names import quoted
@@ -35,13 +36,26 @@ class Prediction:
     """One image's answer.
 
     `probabilities` (float32) sum to 1 and stand in the order of `classes`; `path` is None for what was no file. Of an
-    image that could not be read, `error` says why, and all else is None. It unpacks as path, probabilities, error.
+    image that could not be read, `error` says why, and all else is None. `reason` says in words why an answer is
+    unsure: the picture is blank, unlike the training images, or between two classes; "" if it is sure. It unpacks as
+    path, probabilities, error.
     """
 
     path: Path | None
     probabilities: np.ndarray | None
     error: ImageError | None = None
     classes: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the run keeps its promise for this answer: it was read, and `reason` is empty."""
+        return self.probabilities is not None and not self.reason
+
+    @property
+    def answer(self) -> str | None:
+        """The name of the likeliest class, or "unsure" where `reason` says why."""
+        return UNSURE if self.reason else self.label
 
     @property
     def label(self) -> str | None:
@@ -63,7 +77,8 @@ class Prediction:
         return iter((self.path, self.probabilities, self.error))
 
     def __repr__(self) -> str:
-        said = f"error={str(self.error)!r}" if self.error else f"{self.label!r}, {self.probability:.4f}"
+        said = f"error={str(self.error)!r}" if self.error else f"{self.answer!r}, {self.probability:.4f}"
+        said += f", reason={self.reason!r}" if self.reason else ""
         return f"Prediction({said}{f', path={str(self.path)!r}' if self.path else ''})"
 
 
@@ -98,8 +113,18 @@ class Classifier:
         UsageError: If the run has no usable model.onnx.
     """
 
-    def __init__(self, run: Run | Exported, *, threads: int | None = None, batch_size: int | None = None):
-        self.path = run.path.absolute()
+    def __init__(
+        self,
+        run: Run | Exported,
+        *,
+        threads: int | None = None,
+        batch_size: int | None = None,
+        always_answer: bool = False,
+    ):
+        self.path, self.always_answer = run.path.absolute(), always_answer
+        trust = run.trust
+        sure = Decision(trust["unsure"].get("threshold", 0.0), trust["outliers"])
+        self.decision = Decision() if always_answer else sure
         self.classes, self.rule = run.classes, run.rule
         self.threads = _count("threads", threads, MOST_THREADS)
         self.asked_batch = _count("batch_size", batch_size, MOST_ASKED)
@@ -113,11 +138,11 @@ class Classifier:
         self.batch = self.asked_batch or max(1, min(BATCH, MOST_BATCH_BYTES // an_image))
 
     def __getstate__(self) -> tuple:
-        return self.path, self.threads, self.asked_batch
+        return self.path, self.threads, self.asked_batch, self.always_answer
 
     def __setstate__(self, state: tuple) -> None:
-        path, threads, batch_size = state
-        self.__init__(exported.find(path), threads=threads, batch_size=batch_size)
+        path, threads, batch_size, always_answer = state
+        self.__init__(exported.find(path), threads=threads, batch_size=batch_size, always_answer=always_answer)
 
     @classmethod
     def load(
@@ -126,16 +151,18 @@ class Classifier:
         *,
         threads: int | None = None,
         batch_size: int | None = None,
+        always_answer: bool = False,
     ) -> Classifier:
         """The classifier of a run (its name, its path or a `Run`) or of a folder that `ox export` wrote.
 
         Without one, of the run whose training ended last. `threads` and `batch_size` as for the class.
+        With `always_answer` no answer is unsure.
 
         Raises:
             UsageError: If there is no such run or it has no usable model.onnx.
         """
         found = run if isinstance(run, Run | Exported) else exported.find(run)
-        return cls(found, threads=threads, batch_size=batch_size)
+        return cls(found, threads=threads, batch_size=batch_size, always_answer=always_answer)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 of shape (n, classes), of uint8 images of the run's shape (n, h, w, c).
@@ -203,7 +230,10 @@ class Classifier:
             if isinstance(decoded, ImageError):
                 yield Prediction(path, None, decoded, self.classes)
             else:
-                yield Prediction(path, next(answers), None, self.classes)
+                answer = next(answers)
+                blank = self.decision.threshold > 0 and is_blank(decoded)
+                reason = self.decision.reason(answer, self.classes, blank=blank)
+                yield Prediction(path, answer, None, self.classes, reason)
 
 
 def _count(setting: str, value: int | None, most: int) -> int | None:

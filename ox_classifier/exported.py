@@ -14,7 +14,8 @@ from ox_classifier.runs import Run, schema
 DESCRIPTION = "model.json"
 NOT_OURS = "the folder is damaged or not written by ox export"
 MODEL_JSON = schema.fields(
-    {"format": schema.text(40, least=1), "classes": schema.KEYS["classes"], "pixels": schema.KEYS["pixels"]},
+    {"format": schema.text(40, least=1)}
+    | {key: schema.KEYS[key] for key in ("classes", "pixels", "calibration", "unsure")},
     needed=("format", "classes", "pixels"),
 )
 
@@ -46,6 +47,12 @@ class Exported:
             raise UsageError(f"{self.path} holds {kind}, ox predicts by onnx: export the run with --format onnx")
         self.classes = tuple(self.config["classes"])
         self.rule = PixelRule(**self.config["pixels"])
+
+    @property
+    def trust(self) -> dict:
+        """As of the run: `calibration` and `unsure`, {} each where nothing was held out, `outliers` and `flips`."""
+        known = {name: dict(self.config.get(name) or {}) for name in ("calibration", "unsure")}
+        return known | {"outliers": bool(self.config.get("outliers")), "flips": bool(self.config.get("average_flips"))}
 
     @property
     def name(self) -> str:

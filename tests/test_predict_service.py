@@ -192,18 +192,18 @@ def test_workers_give_the_rows_of_one(run, tmp_path, form):
 
 
 def test_a_file_that_kills_its_process_costs_only_its_own_answer(photos, monkeypatch):
-    from ox_classifier import answering
+    from ox_classifier import workforce
     from ox_classifier.classifier import Classifier
 
-    monkeypatch.setattr(answering, "answer_some", deadly)
-    found = list(answering.answers(Classifier.load("lenet-1"), [Path(photo) for photo in photos], 2))
+    monkeypatch.setattr(workforce, "answer_some", deadly)
+    found = list(workforce.answers(Classifier.load("lenet-1"), [Path(photo) for photo in photos], 2))
     assert [answer.label for answer in found] == ["o", "x", "o", None, "o", "x"]
     assert "crashed" in found[3].error.reason
 
 
 def deadly(recipe, paths):
     """What a worker does with a file whose decoder crashes."""
-    from ox_classifier.answering import answer_some
+    from ox_classifier.workforce import answer_some
 
     if any(path.name == "3.png" for path in paths):
         os.kill(os.getpid(), signal.SIGKILL)

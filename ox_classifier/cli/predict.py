@@ -71,8 +71,11 @@ def predict(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Processes that share the work.")] = 1,
+    always_answer: Annotated[
+        bool, typer.Option("--always-answer", help="Name a class even where the run is unsure of it.")
+    ] = False,
 ) -> None:
-    """Say which class each image is, with a probability for every class.
+    """Say which class each image is, with a probability for every class, or that it is unsure, and why.
 
     Example: ox predict photos/ --csv > answers.csv
     """
@@ -91,7 +94,7 @@ def predict(
         sources = Sources(null, deep=recursive, follow=follow_links)
         if watch is not None:
             _refuse_with_watch(source, as_csv, out, null, workers)
-            _watch(watch, _opened(run), sources, bare, sort_into, link)
+            _watch(watch, _opened(run, always_answer), sources, bare, sort_into, link)
             return
         if not source:
             raise UsageError(
@@ -99,8 +102,10 @@ def predict(
             )
         form = "csv" if as_csv else "json" if as_json else predict_out.form_of(out) if out else "text"
         paths = sources.collect(source)
-        classifier = _opened(run)
-        rows = Rows(form, classifier.classes, bare=bare, shown=out is None and form != "json" and sys.stdout.isatty())
+        classifier = _opened(run, always_answer)
+        shown = out is None and form != "json" and sys.stdout.isatty()
+        unsure = classifier.decision.threshold > 0
+        rows = Rows(form, classifier.classes, bare=bare, shown=shown, unsure=unsure)
         sorter = _sorter(sort_into, classifier, map(Path, source), link)
         if out is None:
             _print(_sorted(_answers(classifier, paths, workers), sorter), rows)
@@ -122,12 +127,12 @@ def _refuse_with_watch(source: list[str] | None, as_csv: bool, out: Path | None,
         raise UsageError(f"--watch takes no {given[0].removeprefix('a ')}: it prints a JSON line for each file in DIR")
 
 
-def _opened(run: str | None) -> Classifier:
+def _opened(run: str | None, always_answer: bool) -> Classifier:
     from ox_classifier import exported
     from ox_classifier.classifier import Classifier
 
     found = exported.find(run)
-    classifier = Classifier(found)
+    classifier = Classifier(found, always_answer=always_answer)
     say(_which(found))
     return classifier
 
@@ -140,9 +145,9 @@ def _which(run: Run | Exported) -> str:
 def _answers(classifier: Classifier, paths: list[Path], workers: int) -> Iterator[Prediction]:
     """The answers, with how far it is."""
     if workers > 1:
-        from ox_classifier import answering
+        from ox_classifier import workforce
 
-        found = answering.answers(classifier, paths, workers)
+        found = workforce.answers(classifier, paths, workers)
     else:
         found = classifier.predict(paths)
     return track(found, label="predicting", total=len(paths))
@@ -152,15 +157,16 @@ def _sorter(out: Path | None, classifier: Classifier, sources: Iterable[Path], l
     if out is None:
         return None
     from ox_classifier.cli.predict_sort import Sorter
+    from ox_classifier.decision import UNSURE
 
-    return Sorter(out, classifier.classes, sources, link=link)
+    return Sorter(out, {*classifier.classes, UNSURE}, sources, link=link)
 
 
 def _sorted(predictions: Iterable[Prediction], sorter: Sorter | None) -> Iterator[Prediction]:
     """The same predictions, each image sorted before its row is written."""
     for prediction in predictions:
         if sorter and prediction.path and not prediction.error:
-            sorter.add(prediction.path, prediction.label)
+            sorter.add(prediction.path, prediction.answer)
         yield prediction
 
 
@@ -176,7 +182,8 @@ def _write(
     out: Path, classifier: Classifier, paths: list[Path], rows: Rows, resume: bool, workers: int, sorter: Sorter | None
 ) -> tuple[int, int]:
     """Write the table; gives how many of its rows say why there is no answer, and how many there are."""
-    table = predict_out.Table(out, rows, classifier.session.path, resume=resume)
+    network = predict_out.digest(classifier.session.path) + ("-always" if classifier.always_answer else "")
+    table = predict_out.Table(out, rows, network, resume=resume)
     try:
         missing = table.missing(paths)
         if resume:

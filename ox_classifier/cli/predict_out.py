@@ -33,26 +33,31 @@ def form_of(out: Path) -> str:
     return form
 
 
+def digest(network: Path) -> str:
+    """A few letters that tell a network from others."""
+    with network.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:12]
+
+
 class Table:
     """The rows of FILE in the making. Until `finish` they lie in a hidden file beside it, one answer a line.
 
-    That file's name holds the network's digest, so that only the same network goes on with it.
+    That file's name holds `network`, which tells a network and what it is asked for from others, so that only the same
+    goes on with it.
 
     Raises:
         UsageError: If there is no writing there, or `resume` meets a FILE of other columns.
     """
 
-    def __init__(self, out: Path, rows: Rows, network: Path, *, resume: bool):
+    def __init__(self, out: Path, rows: Rows, network: str, *, resume: bool):
         self.out, self.rows = out, rows
         if out.is_dir():
             raise UsageError(f"--out {out} is a folder: give the name of a file")
         if not out.parent.is_dir():
             raise UsageError(f"--out {out} lies in no folder that is there: make {out.parent} first")
         refuse_unwritable(out.parent)
-        with network.open("rb") as file:
-            digest = hashlib.file_digest(file, "blake2b").hexdigest()[:12]
         bare = "-bare" if rows.bare else ""
-        self.part = out.with_name(f".{out.stem[:60]}-{rows.form}{bare}-{digest}{PART}")
+        self.part = out.with_name(f".{out.stem[:60]}-{rows.form}{bare}-{network}{PART}")
         self.kept: dict[str, tuple[str, bool]] = {}  # by path: the row, and whether it says why there is no answer
         if resume:
             self.kept = dict(_finished(out, rows)) | dict(_begun(self.part))

@@ -18,11 +18,14 @@ class Rows:
     """The answers of one command in one format, and how many of them are none.
 
     `bare` leaves out what the network decides, and keeps the probabilities. `shown` is True where a terminal is to
-    get nothing that it would obey.
+    get nothing that it would obey, `unsure` where an answer may be none of the classes.
     """
 
-    def __init__(self, form: str, classes: Sequence[str], *, bare: bool = False, shown: bool = False):
+    def __init__(
+        self, form: str, classes: Sequence[str], *, bare: bool = False, shown: bool = False, unsure: bool = False
+    ):
         self.form, self.classes, self.bare = form, tuple(classes), bare
+        self.width = max(width_of(printed(name)) for name in (*self.classes, *(("unsure",) if unsure else ())))
         self.show = printed if shown else str
         self.failed = self.risky = 0
         self._line = {"csv": self._csv, "json": self._json, "text": self._text}[form]
@@ -32,8 +35,8 @@ class Rows:
         """The first line, with its end; "" where the format has none."""
         if self.form != "csv":
             return ""
-        decided = () if self.bare else ("predicted",)
-        return csv_line(map(self.show, ("path", *decided, *class_columns(self.classes), "error")))
+        before, after = ((), ()) if self.bare else (("predicted",), ("answer", "reason"))
+        return csv_line(map(self.show, ("path", *before, *class_columns(self.classes), "error", *after)))
 
     def line(self, prediction: Prediction) -> str:
         """One answer, with its end."""
@@ -51,9 +54,11 @@ class Rows:
     def _csv(self, prediction: Prediction) -> str:
         shares = "" if prediction.error else prediction.probabilities
         numbers = [f"{share:.6f}" for share in shares] or ["" for _ in self.classes]
-        decided = [] if self.bare else [prediction.label or ""]
-        row = [str(prediction.path), *decided, *numbers, prediction.error.reason if prediction.error else ""]
-        self.risky += formulas([str(prediction.path), *decided]) > 0
+        before = [] if self.bare else [prediction.label or ""]
+        after = [] if self.bare else [prediction.answer or "", prediction.reason]
+        error = prediction.error.reason if prediction.error else ""
+        row = [str(prediction.path), *before, *numbers, error, *after]
+        self.risky += formulas([str(prediction.path), *before]) > 0
         return csv_line(map(self.show, row))
 
     def _json(self, prediction: Prediction) -> str:
@@ -63,16 +68,17 @@ class Rows:
         else:
             row |= {} if self.bare else {"predicted": prediction.label}
             row["probabilities"] = {name: round(share, 6) for name, share in prediction.by_class.items()}
+            row |= {} if self.bare else {"answer": prediction.answer, "reason": prediction.reason}
         return f"{json_line(row)}\n"
 
     def _text(self, prediction: Prediction) -> str:
         path = printed(prediction.path)
-        width = max(width_of(printed(name)) for name in self.classes)
         if prediction.error:
-            return f"{'?':<{width}}          {path}  ({printed(prediction.error.reason)})\n"
+            return f"{'?':<{self.width}}          {path}  ({printed(prediction.error.reason)})\n"
         if self.bare:
             return f"{'  '.join(f'{share:.4f}' for share in prediction.probabilities)}  {path}\n"
-        return f"{padded(printed(prediction.label), width)}  {prediction.probability:.4f}  {path}\n"
+        why = f"  ({printed(prediction.reason)})" if prediction.reason else ""
+        return f"{padded(printed(prediction.answer), self.width)}  {prediction.probability:.4f}  {path}{why}\n"
 
 
 def write_utf8() -> None:

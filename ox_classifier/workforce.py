@@ -44,7 +44,7 @@ def _submit(pool: Workers, classifier: Classifier, cores: int, part: list[Path])
 
 def _recipe(classifier: Classifier, cores: int) -> tuple:
     """What a process makes the same classifier of."""
-    return classifier.path, cores, classifier.batch
+    return classifier.path, cores, classifier.batch, classifier.always_answer
 
 
 def answer_some(recipe: tuple, paths: list[Path]) -> list[Prediction]:
@@ -54,8 +54,8 @@ def answer_some(recipe: tuple, paths: list[Path]) -> list[Prediction]:
 
 @lru_cache(maxsize=1)
 def _opened(recipe: tuple) -> Classifier:
-    path, cores, batch = recipe
-    return Classifier.load(path, threads=cores, batch_size=batch)
+    path, cores, batch, always_answer = recipe
+    return Classifier.load(path, threads=cores, batch_size=batch, always_answer=always_answer)
 
 
 def _settled(pool: Workers, classifier: Classifier, cores: int, part: list[Path], future: Future) -> list[Prediction]:
