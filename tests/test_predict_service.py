@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -393,9 +394,14 @@ def test_watch_prints_a_line_a_file_survives_a_kill_and_ends_by_a_signal(run, tm
     (folder / "bad.png").write_bytes(b"no image")
     (folder / "notes.txt").write_text("not looked at")
 
+    @contextmanager
     def started():
         command = [*PROGRAM, "--watch", "drop", "--sort-into", "sorted"]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()  # what fails here must not wait for a program that never ends
 
     with started() as process:
         lines = [json.loads(process.stdout.readline()) for _ in range(2)]
@@ -407,11 +413,12 @@ def test_watch_prints_a_line_a_file_survives_a_kill_and_ends_by_a_signal(run, tm
         process.kill()
     red(folder / "deep" / "1.png", 0)
     with started() as process:
-        assert json.loads(process.stdout.readline()) == {
-            "path": "drop/deep/1.png",
-            "predicted": "o",
-            "probabilities": {"o": 1.0, "x": 0.0},
-        }
+        told = json.loads(process.stdout.readline())
+        assert (told["path"], told["predicted"], told["probabilities"]) == (
+            "drop/deep/1.png",
+            "o",
+            {"o": 1.0, "x": 0.0},
+        )
         process.send_signal(signal.SIGTERM)
         rest, said = process.communicate(timeout=20)
         assert rest == "" and process.returncode == 143
