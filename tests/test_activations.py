@@ -77,6 +77,25 @@ def test_the_first_steps_of_vgg16_and_lenet_make_batches_of(tmp_path, side, step
     assert min(BATCH, MOST_BATCH_BYTES // activations.bytes_an_image(tmp_path / "model.onnx", (side, side, 3))) == batch
 
 
+def test_weights_in_int8_and_mirror_images_count(tmp_path):
+    """The same convolution with its weights in int8; and with the pictures and their mirror images side by side."""
+    plain = chain(64, [("Conv", 24, 1)])
+    onnx.save(plain, tmp_path / "plain.onnx")
+    small = activations.bytes_an_image(tmp_path / "plain.onnx", (64, 64, 3))
+    assert small == 4 * 64 * 64 * (3 + 24)
+    int8 = chain(64, [("Conv", 24, 1)])
+    int8.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.zeros((24, 3, 3, 3), np.int8), "w0_int8"))
+    int8.graph.initializer.append(numpy_helper.from_array(np.float32(1), "scale"))
+    int8.graph.node.insert(0, helper.make_node("DequantizeLinear", ["w0_int8", "scale"], ["w0"]))
+    onnx.save(int8, tmp_path / "int8.onnx")
+    assert activations.bytes_an_image(tmp_path / "int8.onnx", (64, 64, 3)) == small
+    mirrored = chain(64, [("Conv", 24, 1)])
+    mirrored.graph.node[0].input[0] = "both"
+    mirrored.graph.node.insert(0, helper.make_node("Concat", ["pixels", "pixels"], ["both"], axis=0))
+    onnx.save(mirrored, tmp_path / "mirrored.onnx")
+    assert activations.bytes_an_image(tmp_path / "mirrored.onnx", (64, 64, 3)) == 2 * small
+
+
 def test_of_a_network_that_ox_trained():
     """22x22x3 in, 20x20x32 out of the first convolution; that one is taken to keep the edge."""
     path = REPOSITORY / "tests" / "data" / "lenet-22" / "model.onnx"

@@ -424,3 +424,31 @@ def test_watch_prints_a_line_a_file_survives_a_kill_and_ends_by_a_signal(run, tm
         assert rest == "" and process.returncode == 143
         assert said.splitlines()[-1] == "ox: interrupted" and "2 files answered before" in said
     assert sorted(path.name for path in (tmp_path / "sorted").rglob("*.png")) == ["0.png", "1.png"]
+
+
+# unsure
+
+
+def test_what_is_unsure_is_so_in_every_place(photos, run, tmp_path):
+    stripes = np.kron(np.arange(8) % 2, np.ones(5))[None] * np.full((40, 1), 250)  # no picture is blank
+    for number, value in enumerate([0, 255, 0, 255, 0, 255, 140]):  # the last: o 0.45, x 0.55
+        pixels = np.stack([np.full((40, 40), value), stripes, stripes], axis=2).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "in" / f"{number}.png")
+    sure = ox("in", "--csv").stdout
+    assert {row["answer"] for row in rows_of(sure)} == {"o", "x"}
+    promise = {"threshold": 0.9, "max_error": 0.01, "promise": 0.99, "confidence": 0.95, "images": 100, "coverage": 1.0}
+    promise |= {"accepted": 100, "wrong": 0, "images_needed": None}
+    run.update(unsure=promise)
+    text = ox("in", "--csv", "--workers", "2").stdout
+    assert text == ox("in", "--csv").stdout and rows_of(text)[6]["answer"] == "unsure"
+    assert ox("in", "--csv", "--workers", "2", "--always-answer").stdout == sure
+    assert ox("in", "--probabilities-only").stdout.splitlines()[6] == "0.4510  0.5490  in/6.png"
+    assert "o 3, unsure 1, x 3" in ox("in", "--sort-into", "sorted", "--out", "a.csv").stderr
+    assert [path.name for path in (tmp_path / "sorted" / "unsure").iterdir()] == ["6.png"]
+    assert Path("a.csv").read_text() == text
+    exported = tmp_path / "exported"
+    exported.mkdir()
+    shutil.copy(run.onnx_file, exported / "model.onnx")
+    about = {"format": "onnx", "classes": ["o", "x"], "pixels": run.rule.as_dict(), "unsure": promise}
+    (exported / "model.json").write_text(json.dumps(about))
+    assert ox("in", "--csv", "--run", "exported").stdout == text
