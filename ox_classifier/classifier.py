@@ -25,8 +25,8 @@ from ox_classifier.runs import Run
 from ox_classifier.session import Session
 
 BATCH = 32
-# what one batch may take in a network: 32 images of lenet, 4 of vgg16, for which more is slower, as no cache holds it
-MOST_BATCH_BYTES = 112 * 2**20
+# what one batch may take in a network: 3 images of vgg16, for which more is slower, as no cache holds it
+MOST_BATCH_BYTES = 96 * 2**20
 MOST_THREADS, MOST_ASKED = 1024, 65_536
 Source: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | np.ndarray
 
@@ -107,7 +107,7 @@ class Classifier:
 
     Several threads may ask one classifier at a time. A copy, or what another process is given, opens the files again.
     `threads` is how many cores it takes (without: all), `batch_size` how many images go through the network at once
-    (without: as many as fit 112 MB of what passes between its layers, at most 32); the answers are the same.
+    (without: as many as fit 96 MB of what passes between its layers, at most 32); the answers are the same.
 
     Raises:
         UsageError: If the run has no usable model.onnx.

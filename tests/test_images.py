@@ -12,7 +12,7 @@ from PIL import Image
 
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
-from ox_classifier.pixels import PixelRule
+from ox_classifier.pixels import INK_CROPPED, PixelRule
 
 RULE = PixelRule(20, 30)
 GRAY = PixelRule(20, 30, "grayscale")
@@ -178,3 +178,15 @@ def test_missing_file_says_so(tmp_path):
 
 def test_as_float_is_exact_at_both_ends():
     np.testing.assert_array_equal(images.as_float(np.array([0, 255], np.uint8)), np.array([0, 1], np.float32))
+
+
+@pytest.mark.parametrize(("color", "channels"), [("rgb", 3), ("grayscale", 1)])
+def test_an_array_of_the_right_shape_is_what_its_lossless_file_is(tmp_path, color, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 20, channels), dtype=np.uint8)
+    Image.fromarray(pixels.squeeze()).save(tmp_path / "a.png")
+    rule = PixelRule(30, 20, color)
+    read = images.read(pixels, rule)
+    np.testing.assert_array_equal(read, images.read(tmp_path / "a.png", rule))
+    assert not np.shares_memory(read, pixels)  # the caller may go on writing into it
+    other = PixelRule(30, 20, color, INK_CROPPED)
+    np.testing.assert_array_equal(images.read(pixels, other), images.read(tmp_path / "a.png", other))

@@ -223,3 +223,24 @@ def test_no_real_mark_is_called_blank():
     rule = PixelRule(150, 150, "rgb", INK_CROPPED)
     assert not [path for path in paths[:: 1 + len(paths) // 600] if is_blank(images.read(path, rule))]
     assert len(paths) > 100
+
+
+@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3]), st.integers(0, 2**32 - 1))
+def test_blank_is_told_by_the_means_of_squares(height, width, channels, seed):
+    """Oracle: the same means over floats, and NumPy's least squares over a shade."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, rng.integers(1, 256), (height, width, channels), dtype=np.uint8)
+    step = max(1, min(8, min(height, width) // 16))
+    grey = pixels.mean(axis=2)
+    means = np.array(
+        [
+            [grey[y : y + step, x : x + step].mean() for x in range(0, width // step * step, step)]
+            for y in range(0, height // step * step, step)
+        ]
+    )
+    apart = np.ptp(means)
+    if min(means.shape) >= 4:
+        y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in means.shape), indexing="ij")
+        shade = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=2).reshape(-1, 6)
+        apart = np.abs(means.ravel() - shade @ np.linalg.lstsq(shade, means.ravel(), rcond=None)[0]).max()
+    assert is_blank(pixels) == (apart < 6)

@@ -72,6 +72,13 @@ def read(source: Path | str | bytes | bytearray | memoryview | Image.Image | np.
     Raises:
         ImageError: If the file is missing, unreadable, truncated, of no known format or too large.
     """
+    if (
+        isinstance(source, np.ndarray)
+        and source.dtype == np.uint8
+        and source.shape == rule.shape
+        and rule.crop == "none"
+    ):
+        return source.copy()  # what all the rest would make of it
     return open_picture(source, at_least=rule.detail).fitted(rule)
 
 
