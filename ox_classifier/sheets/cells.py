@@ -13,7 +13,7 @@ import numpy as np
 
 DETAIL = 10.0  # pixels a millimetre, at which pages are flattened
 SEARCH = 1.8  # mm to each side, in which a frame is looked for; less than half the gap between two boxes
-APART = 0.5  # mm: opposite lines of a frame move together, up to this
+APART = 0.25  # mm: opposite lines of a frame move together, up to this
 SEEN = 0.55  # of a line's length that must be dark for it to be found
 NEIGHBOURS = 5  # frames nearby that say where one should lie
 AGREES = 0.7  # mm between a frame and where its neighbours would have it: beyond, it is no frame that was found
@@ -87,13 +87,14 @@ def _frame(grey: np.ndarray, box: np.ndarray, line: float) -> tuple[np.ndarray, 
     reach = round((SEARCH + line) * DETAIL)
     first = np.round(box[:2] * DETAIL).astype(int) - reach
     last = np.round((box[:2] + box[2:]) * DETAIL).astype(int) + reach
-    dark = 255 - _part(grey, first, last).astype(np.float32)
+    dark = 255 - _part(grey, first, last)
     inside = slice(2 * reach, -2 * reach)
     shifts, darkness = np.zeros(4), np.zeros(4)
     for axis in (0, 1):  # columns of pixels for left and right, rows for top and bottom
         across = dark[inside] if axis == 0 else dark[:, inside].T
-        wide = cv2.dilate(across, np.ones((1, 3), np.uint8))  # a line may be a little askew
-        profile = np.quantile(wide, 1 - SEEN, axis=0)  # what a stroke crosses only here and there stays light
+        wide = cv2.dilate(np.ascontiguousarray(across), np.ones((1, 3), np.uint8))  # a line may be a little askew
+        rank = int((1 - SEEN) * len(wide))
+        profile = np.partition(wide, rank, axis=0)[rank]  # what a stroke crosses only here and there stays light
         exact = np.array([0, box[2 + axis]]) * DETAIL + box[axis] * DETAIL - first[axis] - 0.5
         for side, place in enumerate(_pair(profile, exact)):
             shifts[axis + 2 * side] = (_centre(across.mean(axis=0), place, line) - exact[side]) / DETAIL
@@ -105,8 +106,8 @@ def _pair(profile: np.ndarray, exact: np.ndarray) -> tuple[int, int]:
     """Where two opposite lines lie: the darkest places that are shifted about alike, and little."""
     shifts = np.arange(-round(SEARCH * DETAIL), round(SEARCH * DETAIL) + 1)
     near, far = (profile[np.clip(np.round(place).astype(int) + shifts, 0, len(profile) - 1)] for place in exact)
-    both = near[:, None] + far[None, :] - 0.5 * np.abs(shifts[:, None]) - 0.5 * np.abs(shifts[None, :])
-    both[np.abs(shifts[:, None] - shifts[None, :]) > APART * DETAIL] = -np.inf
+    both = 1.0 * near[:, None] + far[None, :] - 0.5 * np.abs(shifts[:, None]) - 0.5 * np.abs(shifts[None, :])
+    both[np.abs(shifts[:, None] - shifts[None, :]) > 2 * APART * DETAIL] = -np.inf
     one, two = np.unravel_index(int(both.argmax()), both.shape)
     return tuple(
         int(np.clip(round(place) + shifts[k], 0, len(profile) - 1)) for place, k in zip(exact, (one, two), strict=True)
@@ -130,10 +131,14 @@ def _settled(boxes: np.ndarray, shifts: np.ndarray, darkness: np.ndarray) -> np.
         pair = shifts[:, [axis, axis + 2]]
         both = seen[:, axis] & seen[:, axis + 2]
         expected = _smooth(middle, pair.mean(axis=1), both)
+        good = [seen[:, axis + 2 * side] & (np.abs(pair[:, side] - expected) <= AGREES) for side in (0, 1)]
+        nearer = np.abs(pair - expected[:, None]).argmin(axis=1)
+        doubtful = np.abs(pair[:, 0] - pair[:, 1]) > APART  # one of the two is a stroke beside the line
         for side in (0, 1):
-            own = seen[:, axis + 2 * side] & (np.abs(pair[:, side] - expected) <= AGREES)
-            other = seen[:, axis + 2 - 2 * side] & (np.abs(pair[:, 1 - side] - expected) <= AGREES)
-            settled[:, axis + 2 * side] = np.where(own, pair[:, side], np.where(other, pair[:, 1 - side], expected))
+            own = good[side] & ~(doubtful & (nearer != side))
+            settled[:, axis + 2 * side] = np.where(
+                own, pair[:, side], np.where(good[1 - side], pair[:, 1 - side], expected)
+            )
     return settled
 
 
