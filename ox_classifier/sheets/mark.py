@@ -77,7 +77,7 @@ def _level(dark: np.ndarray) -> float:
     if not dark.size:
         return FAINT
     low, paper, darkest = np.quantile(dark, (0.05, 0.25, 0.99)).tolist()
-    return max(min(paper, FAINT) + max(FAINT, NOISE * (paper - low)), SHARE * darkest)
+    return max(min(paper, FAINT) + float(np.clip(NOISE * (paper - low), FAINT, 2 * FAINT)), SHARE * darkest)
 
 
 def _pieces(ink: np.ndarray) -> np.ndarray:
