@@ -71,7 +71,9 @@ def photograph(
     coarse = pixels_a_mm / detail
     if coarse > 1.2:
         flat = cv2.GaussianBlur(flat, (0, 0), 0.4 * coarse)
-    cv2.warpPerspective(flat, to_photo, shape[::-1], dst=desk, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT)
+    cv2.warpPerspective(
+        flat, to_photo, shape[::-1], dst=desk, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+    )
     pixels = _taken(desk, sampler, detail) if rough else desk
     return Photo(pixels, view, creases, lean)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -18,6 +19,7 @@ PDF = ".pdf"
 MOST_PAGES = 1000  # of one PDF
 PDF_DETAIL = 200 / 72  # pixels a point: 8 pixels a millimetre, as a scanner's usual 200 dpi
 MOST_SIDE = 9000  # pixels of a page of a PDF
+PDFIUM = Lock()  # which may be used by one thread at a time
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Source:
             ImageError: If it can't be read.
         """
         if self.page is not None:
-            return _rendered(self.path, self.page)
+            with PDFIUM:
+                return _rendered(self.path, self.page)
         picture = images.open_picture(self.path)
         return np.asarray(picture.image.convert("RGB"))
 
@@ -67,7 +70,10 @@ def _files(path: Path) -> list[Path]:
             raise UsageError(f"{path} does not exist: give photos, scans, PDFs or a folder of them")
         return [path]
     suffixes = (*images.SUFFIXES, PDF)
-    found = sorted((p for p in path.iterdir() if p.suffix.lower() in suffixes and p.name[0] != "."), key=natural_key)
+    found = sorted(
+        (p for p in path.iterdir() if p.suffix.lower() in suffixes and p.name[0] != "."),
+        key=lambda p: natural_key(p.name),
+    )
     if not found:
         raise UsageError(f"no photo in {path}: looked for {' '.join(suffixes)}")
     return found
