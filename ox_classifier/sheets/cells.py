@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ox_classifier.sheets import paper
+
 DETAIL = 10.0  # pixels a millimetre, at which pages are flattened
 SEARCH = 1.8  # mm to each side, in which a frame is looked for; less than half the gap between two boxes
 APART = 0.25  # mm: opposite lines of a frame move together, up to this
@@ -45,7 +47,7 @@ def cut(even: np.ndarray, boxes: np.ndarray, *, line: float, margins: np.ndarray
     `line` is the breadth of a frame's line and `margins` (n, 4) what is cut around each box (left, top, right, bottom),
     both in mm.
     """
-    grey = even.min(axis=2)
+    grey = paper.least(even)
     found = [_frame(grey, box, line) for box in boxes]
     shifts, seen = np.array([shift for shift, _ in found]), np.array([share for _, share in found])
     settled = _settled(boxes, shifts, seen)
@@ -59,7 +61,7 @@ def cut(even: np.ndarray, boxes: np.ndarray, *, line: float, margins: np.ndarray
         picture = _part(even, first, last)
         frame = place * DETAIL - 0.5 - np.tile(first, 2)
         cells.append(
-            Cell(picture, tuple(frame.tolist()), _lines(picture.min(axis=2), frame, line), tuple(place.tolist()))
+            Cell(picture, tuple(frame.tolist()), _lines(paper.least(picture), frame, line), tuple(place.tolist()))
         )
     return cells
 

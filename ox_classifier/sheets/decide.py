@@ -56,7 +56,7 @@ def decide(
     asked = [mark.picture for mark, answer in zip(marks, before, strict=True) if answer is None]
     predicted = iter(list(classifier.predict(asked)) if asked else [])
     return [
-        _read(mark, shape.measured(mark.ink), next(predicted)) if answer is None else answer
+        _read(shape.measured(mark.ink), next(predicted)) if answer is None else answer
         for mark, answer in zip(marks, before, strict=True)
     ]
 
@@ -76,7 +76,7 @@ def _before(cell: Cell, mark: Mark, drowned: float) -> Answer | None:
     return None
 
 
-def _read(mark: Mark, form: Shape, prediction: Prediction) -> Answer:
+def _read(form: Shape, prediction: Prediction) -> Answer:
     label, probability = prediction.label, prediction.probability
     reason = _doubt(form, label) or _network_doubt(prediction)
     return Answer(UNSURE if reason else label, probability, reason, label)

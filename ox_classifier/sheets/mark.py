@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ox_classifier.sheets import paper
 from ox_classifier.sheets.cells import DETAIL, Cell
 
 FAINT = 20.0  # grey levels below the paper: less is no ink
@@ -43,7 +44,7 @@ def lifted(cell: Cell, *, line: float) -> Mark:
     `line` is the breadth of the frame's line in mm.
     """
     height, width = cell.picture.shape[:2]
-    dark = cv2.GaussianBlur(255 - cell.picture.min(axis=2).astype(np.float32), (0, 0), 0.8)
+    dark = cv2.GaussianBlur(255 - paper.least(cell.picture).astype(np.float32), (0, 0), 0.8)
     inner, outer, lines = _zones((height, width), cell.frame, line)
     level = _level(dark[inner])
     ink = dark >= level
@@ -82,7 +83,7 @@ def _level(dark: np.ndarray) -> float:
 
 def _pieces(ink: np.ndarray) -> np.ndarray:
     """The ink without dust."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
     keep = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) >= SPECK * DETAIL
     keep[0] = False
     return keep[labels]

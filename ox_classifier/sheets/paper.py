@@ -27,4 +27,10 @@ def evened(page: np.ndarray, detail: float) -> np.ndarray:
 
 def drowned(page: np.ndarray) -> np.ndarray:
     """Where glare leaves nothing to see: bool (h, w)."""
-    return page.min(axis=2) >= BRIGHTEST
+    return least(page) >= BRIGHTEST
+
+
+def least(picture: np.ndarray) -> np.ndarray:
+    """The darkest of the three channels of each pixel, in which ink of every colour is dark: uint8 (h, w)."""
+    red, green, blue = cv2.split(picture)
+    return cv2.min(cv2.min(red, green), blue)  # NumPy's min over the last axis takes twenty times as long

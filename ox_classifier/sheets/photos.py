@@ -42,8 +42,8 @@ class Source:
         if self.page is not None:
             with PDFIUM:
                 return _rendered(self.path, self.page)
-        picture = images.open_picture(self.path)
-        return np.asarray(picture.image.convert("RGB"))
+        image = images.open_picture(self.path).image
+        return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def sources(given: Sequence[Path | str]) -> Iterator[Source]:

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 
 from ox_classifier.data.images import ImageError
-from ox_classifier.sheets import code, decide, paper, straighten
 from ox_classifier.sheets import cells as boxes_of
+from ox_classifier.sheets import code, decide, paper, straighten
 from ox_classifier.sheets import mark as marks
 from ox_classifier.sheets.cells import DETAIL
 from ox_classifier.sheets.decide import Answer
@@ -37,7 +37,7 @@ SHOWN = 5.0  # pixels a millimetre of the pictures that people look at
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """One box as it was read: its question, its answer, and where it lies on the page, in mm (left, top, right, bottom)."""
+    """One box as it was read; `place` is (left, top, right, bottom) on the page, in mm."""
 
     question: str
     answer: Answer
@@ -122,8 +122,8 @@ def read_photo(pixels: np.ndarray, name: str, layout: Layout, classifier: Classi
         notes.append(f"{name}: no sheet found: its markers are of another kind of sheet")
     elif left:
         notes.append(
-            f"{name}: {'a sheet' if views else 'the sheet'} shows only {len(left)} of the 4 corner markers, {NEEDED} are "
-            "needed: photograph the whole sheet, nothing over its corners"
+            f"{name}: {'a sheet' if views else 'the sheet'} shows only {len(left)} of the 4 corner markers, {NEEDED} "
+            "are needed: photograph the whole sheet, nothing over its corners"
         )
     return Photo(name, tuple(_page(pixels, view, name, layout, classifier) for view in views), tuple(notes))
 

@@ -61,8 +61,7 @@ class View:
 
     def detail(self, size: Sequence[float]) -> float:
         """Pixels a millimetre in the middle of a page of this (width, height)."""
-        middle = np.array(size) / 2
-        here = self.places(np.array([middle, middle + [1, 0], middle + [0, 1]]))
+        here = self.places(np.array(size) / 2 + np.array([[0, 0], [1, 0], [0, 1]]))
         return float(np.sqrt(abs(np.linalg.det(here[1:] - here[0]))))
 
     def flattened(self, photo: np.ndarray, size: Sequence[float], detail: float) -> np.ndarray:

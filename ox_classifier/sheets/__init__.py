@@ -1,0 +1,1 @@
+"""From paper and back: sheets to print, and photographs of them to read."""
