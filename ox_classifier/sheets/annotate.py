@@ -21,7 +21,7 @@ QUALITY = 80
 
 def page(shown: Page, found: Sequence[Line], key: Mapping[str, str] | None = None) -> bytes:
     """A page as JPEG: each box outlined, its answer beside it; right and wrong ones in colour if there is a key."""
-    picture = (255 - (255 - shown.picture.astype(np.float32)) * 0.75).astype(np.uint8)
+    picture = (255 - (255 - shown.picture().astype(np.float32)) * 0.75).astype(np.uint8)
     for line in found:
         if line.page is not shown or line.box is None:
             continue
@@ -40,15 +40,17 @@ def around(line: Line) -> bytes:
     dx, dy = (mm * SHOWN for mm in AROUND)
     low = np.array([left - dx, top - dy]).round().astype(int)
     high = np.array([right + dx, bottom + dy]).round().astype(int)
-    height, width = line.page.picture.shape[:2]
+    picture = line.page.picture()
+    height, width = picture.shape[:2]
     part = np.full((high[1] - low[1], high[0] - low[0], 3), 255, np.uint8)
     first, last = np.maximum(low, 0), np.minimum(high, [width, height])
-    part[first[1] - low[1] : last[1] - low[1], first[0] - low[0] : last[0] - low[0]] = line.page.picture[
+    part[first[1] - low[1] : last[1] - low[1], first[0] - low[0] : last[0] - low[0]] = picture[
         first[1] : last[1], first[0] : last[0]
     ]
     scale = LARGE / SHOWN
     part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    frame = ((np.array([left, top, right, bottom]) - np.tile(low, 2)) * scale).round().astype(int) + [-9, -9, 9, 9]
+    frame = ((np.array([left, top, right, bottom]) - np.tile(low, 2)) * scale).round().astype(int)
+    frame += np.array([-9, -9, 9, 9])
     faded = (255 - (255 - part.astype(np.float32)) * 0.45).astype(np.uint8)
     faded[frame[1] : frame[3], frame[0] : frame[2]] = part[frame[1] : frame[3], frame[0] : frame[2]]
     cv2.rectangle(faded, tuple(frame[:2].tolist()), tuple(frame[2:].tolist()), DOUBT, 4, cv2.LINE_AA)

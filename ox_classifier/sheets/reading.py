@@ -46,7 +46,7 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """One page in one photograph. `picture`, uint8, shows it from above at `SHOWN` pixels a millimetre.
+    """One page in one photograph. `shown` is a JPEG of it from above, at `SHOWN` pixels a millimetre.
 
     `number` and `copy` are None where its code could not be read; then it has no boxes. `notes` say what is wrong with
     it; `residual` in mm, how far its markers miss a flat page.
@@ -57,8 +57,12 @@ class Page:
     copy: int | None
     boxes: tuple[Box, ...]
     notes: tuple[str, ...]
-    picture: np.ndarray
+    shown: bytes
     residual: float
+
+    def picture(self) -> np.ndarray:
+        """The page from above, uint8 (h, w, 3)."""
+        return cv2.cvtColor(cv2.imdecode(np.frombuffer(self.shown, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,9 @@ def read_photo(pixels: np.ndarray, name: str, layout: Layout, classifier: Classi
 
 def _page(pixels: np.ndarray, view: View, name: str, layout: Layout, classifier: Classifier) -> Page:
     flat = view.flattened(pixels, layout.size, DETAIL)
-    shown = cv2.resize(flat, None, fx=SHOWN / DETAIL, fy=SHOWN / DETAIL, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(flat, None, fx=SHOWN / DETAIL, fy=SHOWN / DETAIL, interpolation=cv2.INTER_AREA)
+    _, shown = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    shown = shown.tobytes()
     notes = []
     missing = sorted(set(layout.markers) - set(view.numbers))
     if missing:
