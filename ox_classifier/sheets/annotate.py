@@ -14,8 +14,8 @@ from ox_classifier.sheets.reading import SHOWN, Page
 from ox_classifier.sheets.results import Line
 
 READ, GREY, DOUBT, WRONG, RIGHT = (37, 99, 168), (130, 138, 147), (200, 98, 0), (185, 47, 47), (34, 121, 63)
-AROUND = (22.0, 13.0)  # mm to the sides of a box, and above and below, that show its neighbours
-LARGE = 8.0  # pixels a millimetre of a box shown by itself
+AROUND = (17.0, 9.0)  # mm to the sides of a box, and above and below, that show its neighbours
+LARGE = 10.0  # pixels a millimetre of a box shown by itself
 QUALITY = 80
 
 

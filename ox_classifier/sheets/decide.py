@@ -56,8 +56,7 @@ def decide(
     asked = [mark.picture for mark, answer in zip(marks, before, strict=True) if answer is None]
     predicted = iter(list(classifier.predict(asked)) if asked else [])
     return [
-        _read(shape.measured(mark.ink), next(predicted)) if answer is None else answer
-        for mark, answer in zip(marks, before, strict=True)
+        _read(mark, next(predicted)) if answer is None else answer for mark, answer in zip(marks, before, strict=True)
     ]
 
 
@@ -76,9 +75,11 @@ def _before(cell: Cell, mark: Mark, drowned: float) -> Answer | None:
     return None
 
 
-def _read(form: Shape, prediction: Prediction) -> Answer:
+def _read(mark: Mark, prediction: Prediction) -> Answer:
     label, probability = prediction.label, prediction.probability
-    reason = _doubt(form, label) or _network_doubt(prediction)
+    reason = _doubt(shape.measured(mark.ink, mark.beside_line), label) or _network_doubt(prediction)
+    if mark.fainter >= SMALLEST:
+        reason = "another, fainter mark in the box"
     return Answer(UNSURE if reason else label, probability, reason, label)
 
 

@@ -16,6 +16,8 @@ SHARE = 0.35  # of the darkest ink of a cell: less is blur and shade
 BAND = 0.25  # mm that a frame's line is taken to be broader than printed, to each side
 SPECK = 0.35  # mm: smaller pieces are dust
 ALONG = 7  # pixels that a stroke may shift along a line while it crosses it
+NEAR = 0.6  # mm from a line, where it may hide the ends of strokes
+HALO = 0.7  # mm around a mark that its blur darkens
 CROSSES = 0.5  # mm between what ends at a frame's line inside and what goes on outside
 
 
@@ -23,15 +25,20 @@ CROSSES = 0.5  # mm between what ends at a frame's line inside and what goes on 
 class Mark:
     """The ink of one answer. `ink` (h, w) bool lies on `picture`, uint8 (h, w, 3), which shows nothing else.
 
+    `beside_line` (h, w) bool is where a printed line has taken ink away, or may have.
+
     `area` in mm2; `length` in mm, of the longer side of the box about it; `outside` what share of it lies beyond the
-    frame; `reach` (width, height) in mm.
+    frame; `reach` (width, height) in mm; `fainter` the length, in mm, of
+    other ink in the box, too pale to be of the same pen.
     """
 
     picture: np.ndarray
     ink: np.ndarray
+    beside_line: np.ndarray
     area: float
     reach: tuple[float, float]
     outside: float
+    fainter: float
 
     @property
     def length(self) -> float:
@@ -46,7 +53,7 @@ def lifted(cell: Cell, *, line: float) -> Mark:
     height, width = cell.picture.shape[:2]
     dark = cv2.GaussianBlur(255 - paper.least(cell.picture).astype(np.float32), (0, 0), 0.8)
     inner, outer, lines = _zones((height, width), cell.frame, line)
-    level = _level(dark[inner])
+    least, level = _levels(dark[inner])
     ink = dark >= level
     kept = _pieces(ink & inner)
     if kept.any():
@@ -57,7 +64,9 @@ def lifted(cell: Cell, *, line: float) -> Mark:
     picture = (255 - (255 - cell.picture.astype(np.float32)) * shown).astype(np.uint8)
     total = int(kept.sum())
     beyond = float((kept & outer).sum() / total) if total else 0.0
-    return Mark(picture, kept, total / DETAIL**2, reach, beyond)
+    line_near = _grown(~inner & ~outer, *[2 * round(NEAR * DETAIL) + 1] * 2)
+    rest = (dark >= least) & inner & ~line_near & ~_grown(kept, *[2 * round(HALO * DETAIL) + 1] * 2)
+    return Mark(picture, kept, line_near, total / DETAIL**2, reach, beyond, _longest(rest))
 
 
 def _zones(shape: tuple[int, int], frame: tuple, line: float) -> tuple[np.ndarray, np.ndarray, tuple]:
@@ -73,12 +82,16 @@ def _zones(shape: tuple[int, int], frame: tuple, line: float) -> tuple[np.ndarra
     return inner, outer, (band & upright, band & level)
 
 
-def _level(dark: np.ndarray) -> float:
-    """How dark ink is here, at least; the paper's own level and grain are what the lightest parts show."""
+def _levels(dark: np.ndarray) -> tuple[float, float]:
+    """How dark any ink is here, and ink of the pen that wrote the darkest.
+
+    The paper's own level and grain are what the lightest parts show.
+    """
     if not dark.size:
-        return FAINT
+        return FAINT, FAINT
     low, paper, darkest = np.quantile(dark, (0.05, 0.25, 0.99)).tolist()
-    return max(min(paper, FAINT) + float(np.clip(NOISE * (paper - low), FAINT, 2 * FAINT)), SHARE * darkest)
+    least = min(paper, FAINT) + float(np.clip(NOISE * (paper - low), FAINT, 2 * FAINT))
+    return least, max(least, SHARE * darkest)
 
 
 def _pieces(ink: np.ndarray) -> np.ndarray:
@@ -100,6 +113,13 @@ def _followed(kept: np.ndarray, outside: np.ndarray, lines: tuple[np.ndarray, np
         kernel = (2 * reach + 1, ALONG) if upright else (ALONG, 2 * reach + 1)  # (across x, across y)
         bridges |= line & _grown(kept, *kernel) & _grown(joined, *kernel)
     return bridges
+
+
+def _longest(ink: np.ndarray) -> float:
+    """The length of the longest piece of ink, in mm."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    sides = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    return float(sides.max()) / DETAIL if len(sides) else 0.0
 
 
 def _grown(ink: np.ndarray, across: int, down: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from ox_classifier.sheets import code, decide, paper, straighten
 from ox_classifier.sheets import mark as marks
 from ox_classifier.sheets.cells import DETAIL
 from ox_classifier.sheets.decide import Answer
-from ox_classifier.sheets.photos import Source, sources
+from ox_classifier.sheets.photos import Source
 from ox_classifier.sheets.straighten import NEEDED, View
 
 if TYPE_CHECKING:
@@ -71,7 +71,12 @@ class Photo:
 
     name: str
     pages: tuple[Page, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """What is wrong with it and with each of its pages."""
+        return self.notes + tuple(note for page in self.pages for note in page.notes)
 
 
 def read_sheet(path: Path | str, layout: Layout, classifier: Classifier) -> Photo:
@@ -87,12 +92,8 @@ def read_sheet(path: Path | str, layout: Layout, classifier: Classifier) -> Phot
     return read_photo(source.read(), source.name, layout, classifier)
 
 
-def read_all(given: Sequence[Path | str], layout: Layout, classifier: Classifier) -> Iterator[Photo]:
-    """Read many photographs and PDFs, in their order. One that can't be opened has a note that says so.
-
-    Raises:
-        UsageError: If a file isn't there, or a PDF can't be opened.
-    """
+def read_sources(found: Iterable[Source], layout: Layout, classifier: Classifier) -> Iterator[Photo]:
+    """Read many photographs (see `photos.sources`), in their order. One that can't be opened has a note that says so."""
 
     def one(source: Source) -> Photo:
         try:
@@ -100,7 +101,7 @@ def read_all(given: Sequence[Path | str], layout: Layout, classifier: Classifier
         except ImageError as error:
             return Photo(source.name, notes=(f"{source.name}: {error.reason}",))
 
-    yield from _ahead(one, sources(given))
+    yield from _ahead(one, found)
 
 
 def _ahead(work, items: Iterable) -> Iterator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,6 +106,68 @@ def table(found: Sequence[Line]) -> str:
     return MARK + "".join(map(csv_line, [COLUMNS, *rows]))
 
 
+def score_table(found: Sequence[Score]) -> str:
+    """scores.csv: one row a sheet, with the least and the most that may be right."""
+    rows = [(one.sheet, one.person, one.right, one.right + one.open, one.questions) for one in found]
+    return MARK + "".join(map(csv_line, [("sheet", "person", "least", "most", "questions"), *rows]))
+
+
+def by_sheet(found: Sequence[Line]) -> dict[str, list[Line]]:
+    """The lines of each sheet."""
+    sheets: dict[str, list[Line]] = {}
+    for line in found:
+        sheets.setdefault(line.sheet, []).append(line)
+    return sheets
+
+
+def by_page(found: Sequence[Line]) -> list[tuple[str, Page, list[Line]]]:
+    """Each page that is shown: a name for a file, the page, and its lines."""
+    pages: dict[tuple[str, int], tuple[Page, list[Line]]] = {}
+    for line in found:
+        if line.page is not None:
+            place = (line.sheet, id(line.page))
+            pages.setdefault(place, (line.page, []))[1].append(line)
+    taken: dict[str, int] = {}
+    named = []
+    for (sheet, _), (page, rows) in pages.items():
+        name = f"sheet-{re.sub('[^0-9A-Za-z_-]', '_', sheet)[:60]}-page-{page.number}"
+        taken[name] = taken.get(name, 0) + 1
+        named.append((name if taken[name] == 1 else f"{name}-{taken[name]}", page, rows))
+    return named
+
+
+def tally(found: Sequence[Line]) -> list[tuple[str, str, dict[str, int]]]:
+    """How often each answer was given on each sheet: (sheet, person, counts)."""
+    rows = []
+    for sheet, of_sheet in by_sheet(found).items():
+        counts = Counter(line.answer.answer for line in of_sheet)
+        order = sorted(counts, key=lambda answer: (answer == UNSURE, answer == BLANK, answer))
+        rows.append((sheet, of_sheet[0].person, {answer: counts[answer] for answer in order}))
+    return rows
+
+
+def as_dicts(found: Sequence[Line], score: Sequence[Score]) -> list[dict]:
+    """Plain values for JSON, one dictionary a sheet."""
+    of_sheet = {one.sheet: one for one in score}
+    sheets = []
+    for sheet, rows in by_sheet(found).items():
+        said: dict = {"sheet": sheet, "person": rows[0].person}
+        if sheet in of_sheet:
+            one = of_sheet[sheet]
+            said["score"] = {"least": one.right, "most": one.right + one.open, "questions": one.questions}
+        said["answers"] = [
+            {
+                "question": row.question,
+                "answer": row.answer.answer,
+                "probability": None if row.answer.probability is None else round(row.answer.probability, 6),
+                "reason": row.answer.reason,
+            }
+            for row in rows
+        ]
+        sheets.append(said)
+    return sheets
+
+
 def read_key(path: Path, questions: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
     """The right answer of each question, from a CSV with the columns question and answer.
 
@@ -131,9 +195,6 @@ def read_key(path: Path, questions: Sequence[str], classes: Sequence[str]) -> di
 
 def scores(found: Sequence[Line], key: Mapping[str, str]) -> list[Score]:
     """Each sheet's score; an unsure answer may still be right, a blank one is wrong."""
-    sheets: dict[str, list[Line]] = {}
-    for line in found:
-        sheets.setdefault(line.sheet, []).append(line)
     return [
         Score(
             sheet,
@@ -142,7 +203,7 @@ def scores(found: Sequence[Line], key: Mapping[str, str]) -> list[Score]:
             sum(row.answer.answer == UNSURE for row in rows),
             len(rows),
         )
-        for sheet, rows in sheets.items()
+        for sheet, rows in by_sheet(found).items()
     ]
 
 

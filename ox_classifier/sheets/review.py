@@ -60,8 +60,8 @@ def _sentence(found: Sequence[Line]) -> str:
     unsure = sum(line.answer.answer == UNSURE for line in found)
     blank = sum(line.answer.answer == BLANK for line in found)
     return (
-        f"{len(found) - unsure - blank:,} boxes were read, {blank:,} are blank, and {unsure:,} are left to you: nothing "
-        "was guessed."
+        f"{len(found) - unsure - blank:,} boxes were read, {blank:,} are blank, and {unsure:,} are left to you: "
+        "nothing was guessed."
     )
 
 
@@ -77,7 +77,7 @@ def _doubt(line: Line) -> dict[str, str]:
 
 
 def _fingerprint(unsure: Sequence[Line]) -> str:
-    """Of what is to be settled, so that choices kept by a browser are never taken for those of other sheets."""
+    """Of what is to be settled: choices that a browser keeps are never taken for those of other sheets."""
     digest = hashlib.sha256()
     for line in unsure:
         digest.update(f"{line.sheet}\0{line.question}\0{line.person}\0".encode("utf-8", "surrogateescape"))

@@ -7,6 +7,7 @@ crosses more often.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -38,12 +39,12 @@ class Shape:
         return self.holes[1] / self.holes[0] if len(self.holes) > 1 else 0.0
 
 
-def measured(ink: np.ndarray) -> Shape:
-    """The shape of ink, bool (h, w), of which there is some."""
+def measured(ink: np.ndarray, beside_line: np.ndarray) -> Shape:
+    """The shape of ink, bool (h, w), of which there is some; `beside_line` is where a printed line may hide more."""
     fitted = _fitted(ink)
     points = np.argwhere(fitted)[:, ::-1].astype(np.int32)
     hull = cv2.contourArea(cv2.convexHull(points)) + 1
-    return Shape(_crowded(fitted), min(1.0, float(len(points) / hull)), _holes(fitted), _beside(ink))
+    return Shape(_crowded(fitted), min(1.0, float(len(points) / hull)), _holes(fitted), _beside(ink, beside_line))
 
 
 def _fitted(ink: np.ndarray) -> np.ndarray:
@@ -80,13 +81,17 @@ def _holes(ink: np.ndarray) -> tuple[float, ...]:
     return tuple(sorted((float(area) for area in inner if area >= GRAIN), reverse=True))
 
 
-def _beside(ink: np.ndarray) -> float:
-    """The widest split of the ink by an empty column or row, as the share of its smaller part."""
+def _beside(ink: np.ndarray, beside_line: np.ndarray) -> float:
+    """The widest split of the ink by an empty column or row, as the share of its smaller part.
+
+    Not counted is a ring whose top and bottom lie on printed lines, which leaves two arcs.
+    """
     best = 0.0
-    for axis in (0, 1):
-        along = ink.sum(axis=axis).astype(np.float64)
+    for turned, lines in ((ink, beside_line), (ink.T, beside_line.T)):
+        along = turned.sum(axis=0).astype(np.float64)
         before = np.cumsum(along) / along.sum()
-        empty = along == 0
-        if empty.any():
-            best = max(best, float(np.minimum(before, 1 - before)[empty].max()))
+        filled = np.flatnonzero(along)
+        for last, first in pairwise(filled):
+            if first - last > 1 and not (lines | ~turned)[:, [last, first]].all():
+                best = max(best, float(min(before[last], 1 - before[last])))
     return best
