@@ -73,9 +73,7 @@ def read(
             typer.echo(folder)
         if notes:
             what = counted(len(notes), "thing")
-            raise GateError(
-                f"{what} went wrong with the photographs, said above: what concerns them is unsure or left out"
-            )
+            raise GateError(f"{what} went wrong with the photos, see above: these boxes are unsure")
 
 
 def _near(given: str | None, photos: list[str]) -> Path:

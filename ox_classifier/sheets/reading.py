@@ -93,7 +93,7 @@ def read_sheet(path: Path | str, layout: Layout, classifier: Classifier) -> Phot
 
 
 def read_sources(found: Iterable[Source], layout: Layout, classifier: Classifier) -> Iterator[Photo]:
-    """Read many photographs (see `photos.sources`), in their order. One that can't be opened has a note that says so."""
+    """Read many photographs, in their order; one that can't be opened has a note that says so."""
 
     def one(source: Source) -> Photo:
         try:

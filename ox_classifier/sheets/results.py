@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ox_classifier import limits
 from ox_classifier.data import table_text
 from ox_classifier.errors import UsageError
 from ox_classifier.sheets.decide import BLANK, UNSURE, Answer, unseen
-from ox_classifier.sheets.layout import Layout
 from ox_classifier.sheets.reading import Box, Page, Photo
 from ox_classifier.tables import csv_line
 from ox_classifier.wording import counted
+
+if TYPE_CHECKING:
+    from ox_classifier.sheets.layout import Layout
 
 COLUMNS = ("sheet", "person", "question", "answer", "probability", "reason")
 KEY_COLUMNS = ("question", "answer")
