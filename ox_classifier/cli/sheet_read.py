@@ -13,7 +13,6 @@ from ox_classifier.console import say, track
 from ox_classifier.errors import GateError, UsageError
 from ox_classifier.names import padded, printable, quoted, width_of
 from ox_classifier.tables import json_line
-from ox_classifier.wording import counted
 
 if TYPE_CHECKING:
     from ox_classifier.classifier import Classifier
@@ -24,9 +23,7 @@ FOLDER, LAYOUT = "answers", "sheet.json"
 
 def read(
     photo: Annotated[list[str], typer.Argument(help="Photos, scans, PDFs, or folders of them.")],
-    layout: Annotated[
-        str | None, typer.Option(help="The sheet's layout [default: the sheet.json that is near].")
-    ] = None,
+    layout: Annotated[str | None, typer.Option(help="Its sheet.json [default: the one beside the photos].")] = None,
     key: Annotated[str | None, typer.Option(help="CSV with the columns question and answer.")] = None,
     run: Annotated[str | None, typer.Option(help="Name or path of a run [default: the latest].")] = None,
     out: Annotated[str | None, typer.Option(help="Folder to write to [default: answers, answers-2 ...].")] = None,
@@ -61,19 +58,19 @@ def read(
         scores = results.scores(lines, answers) if answers else []
         for note in notes:
             say(note)
+        if not lines:
+            raise GateError("no sheet could be read in these photos: what is wrong with each is said above")
         with filling(folder) as stage:
             _write(stage, lines, answers, scores, notes, classifier, _again(photo, layout, key, run))
         (_print_json if as_json else _print_text)(lines, scores)
         unsure = sum(line.answer.answer == "unsure" for line in lines)
         if unsure:
-            say(
-                f"{unsure:,} of {counted(len(lines), 'box').replace('boxs', 'boxes')} are unsure: open {folder}/review.html"
-            )
+            say(f"{unsure:,} of {len(lines):,} boxes are unsure: open {folder}/review.html")
         if not as_json:
             typer.echo(folder)
         if notes:
-            what = counted(len(notes), "thing")
-            raise GateError(f"{what} went wrong with the photos, see above: these boxes are unsure")
+            lines_above = "the line" if len(notes) == 1 else f"the {len(notes):,} lines"
+            raise GateError(f"not every photo could be used as it is: see {lines_above} above, the rest was read")
 
 
 def _near(given: str | None, photos: list[str]) -> Path:
