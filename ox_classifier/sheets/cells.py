@@ -18,7 +18,8 @@ SEARCH = 1.8  # mm to each side, in which a frame is looked for; less than half 
 APART = 0.25  # mm: opposite lines of a frame move together, up to this
 SEEN = 0.55  # of a line's length that must be dark for it to be found
 NEIGHBOURS = 5  # frames nearby that say where one should lie
-AGREES = 0.7  # mm between a frame and where its neighbours would have it: beyond, it is no frame that was found
+AGREES = (0.25, 0.8)  # mm between a frame and where its neighbours would have it: beyond, a stroke was taken for a line
+SPREAD = 4.0  # times the neighbours' own deviation, which is large beside a crease, may be added to the least
 LINE_DARK = 18  # grey levels below the paper
 
 
@@ -132,8 +133,9 @@ def _settled(boxes: np.ndarray, shifts: np.ndarray, darkness: np.ndarray) -> np.
     for axis in (0, 1):
         pair = shifts[:, [axis, axis + 2]]
         both = seen[:, axis] & seen[:, axis + 2]
-        expected = _smooth(middle, pair.mean(axis=1), both)
-        good = [seen[:, axis + 2 * side] & (np.abs(pair[:, side] - expected) <= AGREES) for side in (0, 1)]
+        expected, apart = _smooth(middle, pair.mean(axis=1), both)
+        agrees = np.clip(AGREES[0] + SPREAD * apart, *AGREES)
+        good = [seen[:, axis + 2 * side] & (np.abs(pair[:, side] - expected) <= agrees) for side in (0, 1)]
         nearer = np.abs(pair - expected[:, None]).argmin(axis=1)
         doubtful = np.abs(pair[:, 0] - pair[:, 1]) > APART  # one of the two is a stroke beside the line
         for side in (0, 1):
@@ -144,14 +146,19 @@ def _settled(boxes: np.ndarray, shifts: np.ndarray, darkness: np.ndarray) -> np.
     return settled
 
 
-def _smooth(middle: np.ndarray, shift: np.ndarray, trusted: np.ndarray) -> np.ndarray:
-    """What the frames around it say of each frame's shift, in mm: the median of the nearest that were seen."""
-    if not trusted.any():
-        return np.zeros(len(middle))
+def _smooth(middle: np.ndarray, shift: np.ndarray, trusted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the frames around it say of each frame's shift, and how far apart they are, both in mm.
+
+    The median of the nearest that were seen, and their median deviation from it.
+    """
+    if trusted.sum() < 2:
+        return np.zeros(len(middle)), np.zeros(len(middle))
     far = np.linalg.norm(middle[:, None] - middle[None, trusted], axis=2)
     far[far == 0] = np.inf  # itself
     nearest = np.argsort(far, axis=1)[:, : min(NEIGHBOURS, int(trusted.sum()))]
-    return np.median(shift[trusted][nearest], axis=1)
+    near = shift[trusted][nearest]
+    expected = np.median(near, axis=1)
+    return expected, np.median(np.abs(near - expected[:, None]), axis=1)
 
 
 def _lines(grey: np.ndarray, frame: np.ndarray, line: float) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 
 DICTIONARY = cv2.aruco.DICT_4X4_50
 SIGHT = 1600  # pixels of the longer side in which markers are looked for first
+SMALLEST = 16  # pixels of a picture that can hold a marker
 NEEDED = 3  # markers, with four corners each, that hold a page in place
 LARGEST_RESIDUAL = 1.5  # mm, root of the mean square: more is no flat page, or markers of two sheets
 SUBPIXEL = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.01)
@@ -83,8 +84,10 @@ def markers(grey: np.ndarray) -> list[Marker]:
     Looked for in a smaller picture first, as that is ten times faster, then in full where a page would lack one.
     """
     scale = SIGHT / max(grey.shape)
-    found = []
-    if scale < 0.75:
+    found: list[Marker] = []
+    if min(grey.shape) < SMALLEST:
+        return found
+    if scale < 0.75 and min(grey.shape) * scale >= SMALLEST:
         small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         found = [
             Marker(marker.number, (marker.corners + 0.5) / scale - 0.5) for marker in _detected(small)
