@@ -13,7 +13,8 @@ from ox_classifier.sheets.cells import DETAIL, Cell
 FAINT = 20.0  # grey levels below the paper: less is no ink
 NOISE = 4.0  # standard deviations of the paper's grain: less is no ink
 SHARE = 0.35  # of the darkest ink of a cell: less is blur and shade
-BAND = 0.25  # mm that a frame's line is taken to be broader than printed, to each side
+BAND = 0.25  # mm that a frame's line is broader than printed, to each side, at least
+BROADEST = 1.0  # mm of half a line, however blurred
 SPECK = 0.35  # mm: smaller pieces are dust
 ALONG = 7  # pixels that a stroke may shift along a line while it crosses it
 NEAR = 0.6  # mm from a line, where it may hide the ends of strokes
@@ -52,7 +53,7 @@ def lifted(cell: Cell, *, line: float) -> Mark:
     """
     height, width = cell.picture.shape[:2]
     dark = cv2.GaussianBlur(255 - paper.least(cell.picture).astype(np.float32), (0, 0), 0.8)
-    inner, outer, lines = _zones((height, width), cell.frame, line)
+    inner, outer, lines = _zones((height, width), cell.frame, _breadths(dark, cell.frame, line))
     least, level = _levels(dark[inner])
     ink = dark >= level
     kept = _pieces(ink & inner)
@@ -69,16 +70,38 @@ def lifted(cell: Cell, *, line: float) -> Mark:
     return Mark(picture, kept, line_near, total / DETAIL**2, reach, beyond, _longest(rest))
 
 
-def _zones(shape: tuple[int, int], frame: tuple, line: float) -> tuple[np.ndarray, np.ndarray, tuple]:
-    """Masks: inside the frame, outside it, and its (upright, level) lines."""
-    half = (line / 2 + BAND) * DETAIL
+def _breadths(dark: np.ndarray, frame: tuple, line: float) -> list[float]:
+    """How far each line of a frame (left, top, right, bottom) darkens the paper to each side of its middle, in pixels.
+
+    Blur makes a line broader than it was printed, and a line that is a little askew, too.
+    """
+    left, top, right, bottom = (round(value) for value in frame)
+    side = min(right - left, bottom - top)
+    part = slice(top + side // 8, bottom - side // 8), slice(left + side // 8, right - side // 8)
+    least, most = round((line / 2 + BAND) * DETAIL), round(BROADEST * DETAIL)
+    inward = (
+        dark[part[0], left:].T,
+        dark[top:, part[1]],
+        dark[part[0], : right + 1][:, ::-1].T,
+        dark[: bottom + 1, part[1]][::-1],
+    )
+    breadths = []
+    for lines in inward:
+        profile = np.median(lines[: most + 1], axis=1) if lines.size else np.zeros(1)
+        dim = np.flatnonzero(profile < FAINT / 2 + min(float(profile[-1]), FAINT))
+        breadths.append(float(np.clip(dim[0] + 1 if len(dim) else most, least, most)))
+    return breadths
+
+
+def _zones(shape: tuple[int, int], frame: tuple, half: list[float]) -> tuple[np.ndarray, np.ndarray, tuple]:
+    """Masks: inside the frame, outside it, and its (upright, level) lines, of these half breadths."""
     y, x = np.ogrid[: shape[0], : shape[1]]
     left, top, right, bottom = frame
-    inner = (x > left + half) & (x < right - half) & (y > top + half) & (y < bottom - half)
-    outer = (x < left - half) | (x > right + half) | (y < top - half) | (y > bottom + half)
+    upright = (np.abs(x - left) <= half[0]) | (np.abs(x - right) <= half[2])
+    level = (np.abs(y - top) <= half[1]) | (np.abs(y - bottom) <= half[3])
+    inner = (x > left + half[0]) & (x < right - half[2]) & (y > top + half[1]) & (y < bottom - half[3])
+    outer = (x < left - half[0]) | (x > right + half[2]) | (y < top - half[1]) | (y > bottom + half[3])
     band = ~inner & ~outer
-    upright = (np.abs(x - left) <= half) | (np.abs(x - right) <= half)
-    level = (np.abs(y - top) <= half) | (np.abs(y - bottom) <= half)
     return inner, outer, (band & upright, band & level)
 
 
