@@ -28,8 +28,8 @@ DROWNED = 0.3  # of a box that glare may take
 OUTSIDE = 0.6  # of a mark that may lie beyond its box
 BESIDE = 0.1  # of the ink of a mark that stands apart
 # measured on strangers' marks, struck out and not: python -m tests.benchmarks.sheets
-RING = {"crowded": 0.72, "solid": 0.82, "second_hole": 0.15}
-OTHER = {"crowded": 0.17, "solid": 0.78, "hole": 0.02}
+RING = {"crowded": 0.72, "solid": 0.82, "second_hole": 0.15, "dented": 0.2}
+OTHER = {"crowded": 0.17, "solid": 0.72, "hole": 0.02}
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,10 @@ def _doubt(form: Shape, label: str) -> str:
     limits = RING if ring else OTHER
     if form.solid > limits["solid"]:
         return "filled in or blotted out"
-    extra = form.second_hole > RING["second_hole"] if ring else sum(form.holes) > OTHER["hole"]
+    if ring:
+        extra = form.second_hole > RING["second_hole"] or form.dented > RING["dented"]
+    else:
+        extra = sum(form.holes) > OTHER["hole"]
     if extra or form.crowded > limits["crowded"]:
         return "struck out, or one mark over another"
     return ""

@@ -15,6 +15,7 @@ NOISE = 4.0  # standard deviations of the paper's grain: less is no ink
 SHARE = 0.35  # of the darkest ink of a cell: less is blur and shade
 BAND = 0.25  # mm that a frame's line is broader than printed, to each side, at least
 BROADEST = 1.0  # mm of half a line, however blurred
+FLECK = 0.5  # mm: smaller pieces of paler ink are the grain of the paper
 SPECK = 0.35  # mm: smaller pieces are dust
 ALONG = 7  # pixels that a stroke may shift along a line while it crosses it
 NEAR = 0.6  # mm from a line, where it may hide the ends of strokes
@@ -67,7 +68,7 @@ def lifted(cell: Cell, *, line: float) -> Mark:
     beyond = float((kept & outer).sum() / total) if total else 0.0
     line_near = _grown(~inner & ~outer, *[2 * round(NEAR * DETAIL) + 1] * 2)
     rest = (dark >= least) & inner & ~line_near & ~_grown(kept, *[2 * round(HALO * DETAIL) + 1] * 2)
-    return Mark(picture, kept, line_near, total / DETAIL**2, reach, beyond, _longest(rest))
+    return Mark(picture, kept, line_near, total / DETAIL**2, reach, beyond, _strewn(rest))
 
 
 def _breadths(dark: np.ndarray, frame: tuple, line: float) -> list[float]:
@@ -138,11 +139,11 @@ def _followed(kept: np.ndarray, outside: np.ndarray, lines: tuple[np.ndarray, np
     return bridges
 
 
-def _longest(ink: np.ndarray) -> float:
-    """The length of the longest piece of ink, in mm."""
+def _strewn(ink: np.ndarray) -> float:
+    """The length of all pieces of ink together, in mm, without dust."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
-    sides = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
-    return float(sides.max()) / DETAIL if len(sides) else 0.0
+    sides = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1, initial=0) / DETAIL
+    return float(sides[sides >= FLECK].sum())
 
 
 def _grown(ink: np.ndarray, across: int, down: int) -> np.ndarray:

@@ -24,13 +24,15 @@ class Shape:
     """Measures of a mark, all shares from 0 to 1.
 
     `crowded`: of the lines through it in the worst direction, those that cross three strokes or more. `solid`: of its
-    convex hull, what is ink. `holes`: of its box, the area of each hole, largest first. `beside`: of its ink, the
+    convex hull, what is ink. `holes`: of its box, the area of each hole, largest first. `dented`: of the largest
+    hole's convex hull, what is no hole. `beside`: of its ink, the
     smaller part where it falls into two that stand side by side.
     """
 
     crowded: float
     solid: float
     holes: tuple[float, ...]
+    dented: float
     beside: float
 
     @property
@@ -44,7 +46,7 @@ def measured(ink: np.ndarray, beside_line: np.ndarray) -> Shape:
     fitted = _fitted(ink)
     points = np.argwhere(fitted)[:, ::-1].astype(np.int32)
     hull = cv2.contourArea(cv2.convexHull(points)) + 1
-    return Shape(_crowded(fitted), min(1.0, float(len(points) / hull)), _holes(fitted), _beside(ink, beside_line))
+    return Shape(_crowded(fitted), min(1.0, float(len(points) / hull)), *_holes(fitted), _beside(ink, beside_line))
 
 
 def _fitted(ink: np.ndarray) -> np.ndarray:
@@ -75,10 +77,18 @@ def _crowded(ink: np.ndarray) -> float:
     return most
 
 
-def _holes(ink: np.ndarray) -> tuple[float, ...]:
-    _, _, stats, _ = cv2.connectedComponentsWithStats((~ink).astype(np.uint8), connectivity=4)
-    inner = stats[1:][stats[1:, cv2.CC_STAT_LEFT] > 0, cv2.CC_STAT_AREA] / SIDE**2
-    return tuple(sorted((float(area) for area in inner if area >= GRAIN), reverse=True))
+def _holes(ink: np.ndarray) -> tuple[tuple[float, ...], float]:
+    """The area of each hole, and how dented the largest is."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~ink).astype(np.uint8), connectivity=4)
+    inner = [k for k in range(1, len(stats)) if stats[k, cv2.CC_STAT_LEFT] > 0]
+    areas = {k: float(stats[k, cv2.CC_STAT_AREA]) / SIDE**2 for k in inner}
+    areas = {k: area for k, area in areas.items() if area >= GRAIN}
+    if not areas:
+        return (), 0.0
+    hole = labels == max(areas, key=areas.get)
+    hull = cv2.convexHull(np.argwhere(hole)[:, ::-1].astype(np.int32))
+    full = cv2.fillConvexPoly(np.zeros(ink.shape, np.uint8), hull, 1)
+    return tuple(sorted(areas.values(), reverse=True)), float(1 - hole.sum() / full.sum())
 
 
 def _beside(ink: np.ndarray, beside_line: np.ndarray) -> float:
