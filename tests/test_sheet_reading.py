@@ -19,7 +19,6 @@ from ox_classifier.synthetic.sampler import Sampler
 from tests import hand_made, sheet_marks, sheet_pages, sheet_photos
 
 LAYOUT = sheet_pages.layout(people={1: "김민준", 2: "Ana"})
-DRAWN = {label: [sheet_marks.drawn(label, seed) for seed in (2, 5, 8)] for label in "ox"}
 RING = 255 * np.ones((90, 90, 3), np.uint8)
 cv2.circle(RING, (45, 45), 38, (30, 30, 120), 6, cv2.LINE_AA)
 CROSS = 255 * np.ones((90, 90, 3), np.uint8)
@@ -45,7 +44,7 @@ def classifier(place):
 @pytest.fixture(scope="module")
 def page():
     """A filled page (copy 1), and what stands in each box."""
-    return sheet_pages.filled(sheet_pages.drawn(LAYOUT, 1, 1), LAYOUT.pages[0].boxes, (7,), INKS)
+    return sheet_pages.filled(sheet_pages.drawn(LAYOUT, 1, 1), LAYOUT.pages[0].boxes, (13,), INKS)
 
 
 @pytest.fixture(scope="module")

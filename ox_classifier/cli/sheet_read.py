@@ -43,12 +43,12 @@ def read(
         from ox_classifier.sheets.reading import read_sources
         from ox_classifier.staging import check_place, filling
 
+        opened = list(sources(photo))
         printed = Layout.load(_near(layout, photo))
         answers = results.read_key(Path(key), printed.questions, ("o", "x")) if key else None
         folder = Path(out) if out else _free(FOLDER)
         check_place(folder)
         classifier = _classifier(run)
-        opened = list(sources(photo))
         reading = read_sources(opened, printed, classifier)
         photos = list(track(reading, label="reading", total=len(opened)))
         lines, notes = results.lines(photos, printed)

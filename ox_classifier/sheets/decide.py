@@ -26,9 +26,10 @@ FRAMED = 0.6  # of a frame's lines that must be to be seen
 WHOLE = 0.9  # of a frame to be seen, where light has not drowned the ink either
 DROWNED = 0.3  # of a box that glare may take
 OUTSIDE = 0.6  # of a mark that may lie beyond its box
-BESIDE = 0.1  # of the ink of a mark that stands apart
+BESIDE = 0.05  # of the ink of a mark that stands apart
 # measured on strangers' marks, struck out and not: python -m tests.benchmarks.sheets
-RING = {"crowded": 0.72, "solid": 0.82, "second_hole": 0.15, "dented": 0.2}
+RING = {"crowded": 0.72, "solid": 0.82, "second_hole": 0.15, "dented": 0.12}
+CLEAR = 0.08  # of a mark's box: a hole so large should be one clear space
 OTHER = {"crowded": 0.17, "solid": 0.72, "hole": 0.02}
 
 
@@ -93,7 +94,7 @@ def _doubt(form: Shape, label: str) -> str:
     if form.solid > limits["solid"]:
         return "filled in or blotted out"
     if ring:
-        extra = form.second_hole > RING["second_hole"] or form.dented > RING["dented"]
+        extra = form.second_hole > RING["second_hole"] or (form.holes[:1] > (CLEAR,) and form.dented > RING["dented"])
     else:
         extra = sum(form.holes) > OTHER["hole"]
     if extra or form.crowded > limits["crowded"]:
