@@ -69,6 +69,8 @@ def no_network(run: Run) -> UsageError:
     lacks = f"run {run.path} has no model.onnx"
     if run.state == "finished":
         return UsageError(f"{lacks}, though its training finished: the run is damaged; train again")
+    if run.state == "failed":
+        return UsageError(f"{lacks}: its loss stopped being a number; train again with a lower --learning-rate")
     if not run.recorded:
         return UsageError(f"{lacks}: its training did not get that far; train again")
     name = quoted(run.fold_of) if run.fold_of else runs.reference(run)

@@ -10,6 +10,10 @@ class OxError(Exception):
     exit_code = 1
 
 
+class DivergedError(OxError):
+    """The loss stopped being a number, which training on can't mend (exit code 1)."""
+
+
 class UsageError(OxError):
     """An option, a folder, a file or a run is not what the command needs (exit code 2)."""
 

@@ -14,13 +14,19 @@ import os, subprocess, sys, time
 start = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 _, status, usage = os.wait4(process.pid, 0)
-print(time.perf_counter() - start, usage.ru_maxrss / 1024)
+print(time.perf_counter() - start, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime)
 sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
 def cost(command: Sequence[object], *, cwd: Path | None = None, **environment: object) -> tuple[float, float]:
-    """Wall seconds and peak megabytes of one command with these variables of environment, its stdout thrown away.
+    """Wall seconds and peak megabytes of one command; see `usage`."""
+    return usage(command, cwd=cwd, **environment)[:2]
+
+
+def usage(command: Sequence[object], *, cwd: Path | None = None, **environment: object) -> tuple[float, float, float]:
+    """Wall seconds, peak megabytes and processor seconds (its children's, too) of one command with these variables of
+    environment, its stdout thrown away.
 
     Raises:
         RuntimeError: If it ends with another exit code than 0; what it said on stderr went to ours.
@@ -34,5 +40,5 @@ def cost(command: Sequence[object], *, cwd: Path | None = None, **environment: o
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {done.returncode}")
-    seconds, megabytes = map(float, done.stdout.split())
-    return seconds, megabytes
+    seconds, megabytes, processor = map(float, done.stdout.split())
+    return seconds, megabytes, processor

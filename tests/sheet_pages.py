@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from ox_classifier.sheets import straighten
-from ox_classifier.sheets.layout import Layout, PrintedBox, PrintedPage
+from ox_classifier.sheets import page_code
+from ox_classifier.sheets.layout import DICTIONARY, Box, Code, Copy, Layout, Marker, Page
 from ox_classifier.synthetic.sampler import Sampler
 from tests import sheet_marks
 
@@ -19,23 +19,21 @@ INK = (95, 95, 95)  # of the frames
 
 def drawn(layout: Layout, number: int, copy: int) -> np.ndarray:
     """A page of a layout, uint8 (h, w, 3) at `SCALE` pixels a millimetre: markers, code, frames and numbers."""
-    page = np.full((round(layout.size[1] * SCALE), round(layout.size[0] * SCALE), 3), 255, np.uint8)
-    dictionary = cv2.aruco.getPredefinedDictionary(straighten.DICTIONARY)
-    for marker, corners in layout.markers.items():
-        left, top = (corners[0] * SCALE).round().astype(int).tolist()
-        side = round(float(corners[1, 0] - corners[0, 0]) * SCALE)
-        page[top : top + side, left : left + side] = cv2.aruco.generateImageMarker(dictionary, marker, side)[:, :, None]
-    code = cv2.QRCodeEncoder.create().encode(layout.code_text(number, copy))
-    dark = np.argwhere(code == 0)
-    code = code[dark.min() : dark.max() + 1, dark.min() : dark.max() + 1]  # without its quiet zone, which is paper
-    left, top, width, height = (round(value * SCALE) for value in layout.code)
-    code = cv2.resize(code, (width, height), interpolation=cv2.INTER_NEAREST)
-    page[top : top + height, left : left + width] = code[:, :, None]
-    for box in layout.pages[number - 1].boxes:
-        left, top, width, height = (round(value * SCALE) for value in box.place)
-        line = max(1, round(layout.line * SCALE))
-        cv2.rectangle(page, (left, top), (left + width, top + height), INK, line)
-        cv2.putText(page, box.question, (left - 11 * SCALE, top + 7 * SCALE), 0, 1.6, (0, 0, 0), 4, cv2.LINE_AA)
+    page = np.full((round(layout.height * SCALE), round(layout.width * SCALE), 3), 255, np.uint8)
+    dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, DICTIONARY))
+    for marker in layout.page(number).markers:
+        left, top, side = (round(value * SCALE) for value in (marker.x, marker.y, marker.size))
+        picture = cv2.aruco.generateImageMarker(dictionary, marker.id, side)
+        page[top : top + side, left : left + side] = picture[:, :, None]
+    code = layout.page(number).code
+    left, top, side = (round(value * SCALE) for value in (code.x, code.y, code.size))
+    modules = np.where(page_code.modules(page_code.PageId(layout.id, number, copy)), 0, 255).astype(np.uint8)
+    picture = cv2.resize(modules, (side, side), interpolation=cv2.INTER_NEAREST)
+    page[top : top + side, left : left + side] = picture[:, :, None]
+    for box in layout.boxes_of(number):
+        left, top, width, height = (round(value * SCALE) for value in (box.x, box.y, box.width, box.height))
+        cv2.rectangle(page, (left, top), (left + width, top + height), INK, max(1, round(layout.line * SCALE)))
+        cv2.putText(page, str(box.number), (left - 11 * SCALE, top + 7 * SCALE), 0, 1.6, (0, 0, 0), 4, cv2.LINE_AA)
     return page
 
 
@@ -46,9 +44,9 @@ def filled(
     sampler, page, truth = Sampler((183, *seed)), page.copy(), {}
     for box in boxes:
         kind = sampler.pick(KINDS)
-        truth[box.question] = kind
+        truth[str(box.number)] = kind
         if kind != "blank":
-            put(page, mark(kind, sampler, inks), box.place, sampler)
+            put(page, mark(kind, sampler, inks), (box.x, box.y, box.width, box.height), sampler)
     return page, truth
 
 
@@ -76,12 +74,21 @@ def put(page: np.ndarray, ink: np.ndarray, place: Sequence[float], sampler: Samp
     under[:] = (under * ink).astype(np.uint8)
 
 
-def layout(questions: int = 40, *, sheet: str = "Q7K2", people: Mapping[int, str] | None = None) -> Layout:
-    """An A4 sheet of 40 boxes a page in four columns."""
-    places = [(35.0 + column * 45, 45.0 + row * 22, 10.0, 10.0) for column in range(4) for row in range(10)]
-    names = [str(number) for number in range(1, questions + 1)]
-    pages = tuple(
-        PrintedPage(k // 40 + 1, tuple(map(PrintedBox, names[k : k + 40], places))) for k in range(0, questions, 40)
+def layout(questions: int = 40, *, sheet: str = "Q7K2QQ", people: Sequence[str] = ("", "", "")) -> Layout:
+    """An A4 sheet of 40 boxes a page in four columns, and one copy for each of these people."""
+    markers = tuple(Marker(k, x, y, 12.0) for k, (x, y) in enumerate(((12, 12), (186, 12), (186, 273), (12, 273))))
+    pages = range(1, -(-questions // 40) + 1)
+    boxes = [
+        Box(k + 1, k // 40 + 1, 35.0 + k % 40 // 10 * 45, 45.0 + k % 10 * 22, 10.0, 10.0) for k in range(questions)
+    ]
+    return Layout(
+        "quiz",
+        sheet,
+        "",
+        210.0,
+        297.0,
+        0.33,
+        tuple(Page(number, markers, Code(96.0, 12.0, 16.0)) for number in pages),
+        tuple(boxes),
+        tuple(Copy(number, person) for number, person in enumerate(people, start=1)),
     )
-    markers = tuple((x, y, 12.0, 12.0) for x, y in ((12.0, 12.0), (186.0, 12.0), (186.0, 273.0), (12.0, 273.0)))
-    return Layout(sheet, (210.0, 297.0), 0.33, markers, (95.0, 10.0, 18.0, 18.0), pages, people or {})

@@ -160,7 +160,7 @@ def test_an_image_to_inspect_is_looked_for_before_the_network_is_opened(run, tmp
             "ox: no such command 'train': did you mean 'ox train'? {} dataset --help shows every command",
         ),
         ("train --arch LeNet", ": did you mean lenet? {} train --help shows every option"),
-        ("dataset make d --per-class 0", "ox: --per-class 0: expected a number from 1 to 1,000,000; {} dataset make"),
+        ("dataset make d --per-class -1", "ox: --per-class -1: expected a number from 0 to 1,000,000; {} dataset make"),
         (
             "dataset import fashion f",
             "ox: DATASET 'fashion' is none of mnist, fashion-mnist: did you mean fashion-mnist?",

@@ -145,6 +145,29 @@ def test_images_of_one_size_are_sifted_without_loss(monkeypatch):
     assert {(pair.a, pair.b) for pair in duplicate_pairs(table)} == every
 
 
+def test_images_of_many_sizes_are_sifted_without_loss(monkeypatch):
+    """Against the magnitudes of every pair, in every dimension and without blocks."""
+    rng = np.random.default_rng(6)
+    images = [draw_mark("ox"[i % 2], rng, int(rng.integers(24, 90))) for i in range(300)]
+    images += [image.resize((50, 50), Image.Resampling.LANCZOS) for image in images[:60]]
+    table = prints(images)
+    sieve = table.sieve.astype(float)
+    x, y = np.triu_indices(len(images), 1)
+    colors = np.abs(table.colors[x] - table.colors[y]).max(axis=1)
+    small = np.minimum(table.sizes[x].min(axis=1), table.sizes[y].min(axis=1)) < 40
+    near = (colors <= np.where(small, candidates.COLOR_STEP_SMALL, candidates.COLOR_STEP)) & (
+        np.abs(table.means[x] - table.means[y]) <= candidates.MEAN_STEP
+    )
+    lengths = np.linalg.norm(sieve, axis=1)
+    near &= np.einsum("nk,nk->n", sieve[x], sieve[y]) >= candidates.SIFT_LIKENESS * lengths[x] * lengths[y]
+    rows = np.arange(len(images))
+    every = {(pair.a, pair.b) for _, _, pair in duplicates._compare(table, rows, x[near], y[near])}
+    assert len(every) >= 57
+    for name, size in zip(("BLOCK", "STRIP", "PAIRS", "TOGETHER_WITH"), (50, 8, 30, 16), strict=True):
+        assert {(pair.a, pair.b) for pair in duplicate_pairs(table)} == every
+        monkeypatch.setattr(candidates, name, size)
+
+
 def burst(count: int, drift: float = 0.0) -> list[Image.Image]:
     """Near copies of one picture, as a camera takes them in a row; each `drift` grey levels lighter than the last."""
     rng = np.random.default_rng(1)

@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 from ox_classifier import runs
 from ox_classifier.architectures import ARCHITECTURES
 from ox_classifier.cli import app
-from ox_classifier.errors import UsageError
+from ox_classifier.errors import DivergedError, UsageError
 from ox_classifier.networks import bases
-from ox_classifier.training import callbacks, job, resumption, state
+from ox_classifier.training import callbacks, fit, job, resumption, state
 from ox_classifier.training.recipe import Recipe
 from tests import tiny_base
 from tests.conftest import draw_folder, draw_noise
@@ -172,6 +172,26 @@ def test_what_can_not_go_on_says_why(here, monkeypatch):
     resumed = ox("train --resume latest")
     assert resumed.exit_code == 0, resumed.stderr
     assert what_came_out(runs.find("stopped")) == what_came_out(done)
+
+
+@pytest.mark.parametrize("folds", [None, 2])
+def test_a_run_that_diverged_has_failed(here, folds, monkeypatch):
+    """Its loss is no number, so nothing goes on from it and no command takes it for a network."""
+    compiled = fit.compile_for_classes
+    monkeypatch.setattr(fit, "compile_for_classes", lambda model, rate, **options: compiled(model, 1e30, **options))
+    asked = LENET | {"epochs": 3} | ({"folds": folds} if folds else {})
+    with pytest.raises(DivergedError, match="the loss became nan"):
+        job.start(Recipe.of("lenet", asked), here / "marks", name="far")
+    run = runs.find("far-cv" if folds else "far")
+    assert run.state == "failed" and not run.usable and not list(run.path.glob("*.state.npz"))
+    for name in (run.name, "latest"):
+        resumed = ox(f"train --resume {name}")
+        assert resumed.exit_code == 2 and "Traceback" not in resumed.stderr
+    assert "nothing is left to resume" in resumed.stderr
+    assert "stopped being a number" in ox(f"train --resume {run.name}").stderr
+    assert "failed" in ox("runs").stdout and "killed" not in ox("runs").stdout
+    assert "--learning-rate" in ox(f"predict marks --run {run.name}").stderr
+    assert ox("report").exit_code == 2  # there is no trained run
 
 
 def test_repeat_is_identical_and_says_what_differs_if_not(here):

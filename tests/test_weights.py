@@ -8,6 +8,7 @@ import urllib.error
 import zipfile
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -213,6 +214,28 @@ def test_a_file_with_the_real_tensors_is_known_whatever_its_name(wheel, tmp_path
     assert bases.build("tiny", (16, 16, 3), 2, weights=tmp_path / "found-somewhere.weights.h5")[1].known
 
 
+def test_a_network_that_carries_code_is_refused_unopened(tmp_path, monkeypatch):
+    """Also a layer that Keras' safe mode opens: only those that compute are taken."""
+    source = base_of(build("none"))
+    path = tmp_path / "code.keras"
+    for layer in (keras.layers.Lambda(lambda x: x), keras.layers.RandomFlip()):
+        keras.Sequential([keras.Input((16, 16, 3)), source, layer]).save(path)
+        with monkeypatch.context() as patch:
+            patch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("it was opened"))
+            with pytest.raises(UsageError, match=f"--weights .*{type(layer).__name__}.*save_weights") as caught:
+                build(path)
+        assert "the run" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_weights_that_lie_elsewhere_are_refused(tmp_path):
+    path = tmp_path / "mine.weights.h5"
+    base_of(build("none")).save_weights(path)
+    with h5py.File(path, "r+") as file:
+        file["elsewhere"] = h5py.ExternalLink("/etc/secret.h5", "/")
+    with pytest.raises(UsageError, match="a link to elsewhere"):
+        build(path)
+
+
 @pytest.mark.parametrize("form", [".weights.h5", ".h5", ".keras"])
 @pytest.mark.parametrize("spoil", ["missing", "empty", "junk", "truncated", "another network"])
 def test_files_that_are_no_such_weights_say_so_in_one_sentence(tmp_path, form, spoil):
@@ -232,7 +255,7 @@ def test_files_that_are_no_such_weights_say_so_in_one_sentence(tmp_path, form, s
         "missing": "no such file",
         "empty": "first bytes",
         "junk": "first bytes",
-        "truncated": "damaged or truncated",
+        "truncated": "truncated",
         "another network": "holds no weights of tiny",
     }
     assert expected[spoil] in str(caught.value)

@@ -1,8 +1,8 @@
 """Which pairs of images are worth comparing in full: alike in mean, colour and the magnitudes of low frequencies.
 
 What sifts are magnitudes, which no mirroring changes. Those of copies of one size lie close together, which few other
-pairs do; those of copies of two sizes need only point in one direction. All pairs that are alike in mean and along one
-axis are asked, in products of matrices, so this grows with the square of the number of images, if slowly.
+pairs do; those of copies of two sizes point in one direction. Images become points in few dimensions, of which those
+that lie close are found in small products of matrices, among images that are alike in mean and along one axis.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ JPEG_NOISE_LARGE = 4.5  # from 40 pixels on; 3.9 measured
 BLOCK = 2048  # images whose lowest frequencies are in memory, twice, in 2 MB
 STRIP = 256  # of these sifted together against a block, in 2 MB
 PAIRS = 2048  # candidates compared together, in 2 MB
+AXES = 9  # dimensions of the points; more hardly sift better
+SAMPLE = 2000  # images from which the axes are found
+REACH_OF_DIRECTIONS = (2 - 2 * SIFT_LIKENESS) ** 0.5  # between the ends of vectors of length 1
+ROUNDING = 1e-3  # by which float32 may get distances wrong
+# products so small that BLAS keeps to one thread: on a busy machine its threads wait for each other, which took forty
+# times as long
+TOGETHER, TOGETHER_WITH = 16, 1024
 
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
@@ -58,21 +65,45 @@ def dots_of_flips(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return signs @ np.stack(parts)  # the parts are by parity of row and column, which a flip turns negative
 
 
+class _Points:
+    """Where each of `rows` lies in the space of the magnitudes, in units of how far copies may lie apart.
+
+    Copies of one size agree in the magnitudes up to the noise of re-encoding, others in their direction. Only the
+    AXES along which the magnitudes vary most are kept: in fewer dimensions no two images lie further apart, so no
+    copy is lost.
+    """
+
+    def __init__(self, table: FingerprintTable, rows: np.ndarray, *, one_size: bool):
+        self.table, self.rows, self.one_size = table, rows, one_size
+        sample = self._scaled(rows[:: max(1, len(rows) // SAMPLE)])
+        self.middle = sample.mean(axis=0)
+        spread = sample - self.middle
+        _, axes = np.linalg.eigh(np.einsum("ni,nj->ij", spread, spread))  # by rising variance
+        self.axes = axes[:, : -AXES - 1 : -1]
+        parts = (self._scaled(rows[at : at + BLOCK]) for at in range(0, len(rows), BLOCK))
+        self.at = np.concatenate([np.einsum("nf,fa->na", part - self.middle, self.axes) for part in parts])
+
+    def _scaled(self, rows: np.ndarray) -> np.ndarray:
+        sieve = self.table.sieve[rows].astype(np.float32)
+        if self.one_size:
+            return sieve / np.float32(noise(self.table.sizes[rows[:1]].min(axis=1)))
+        norms = np.linalg.norm(sieve, axis=1, keepdims=True)
+        return sieve / np.maximum(norms, 1e-6) / np.float32(REACH_OF_DIRECTIONS)
+
+
 class _Block:
     """What decides whether pairs of some images are worth comparing; `places` are their places in `rows`.
 
-    They come in the order of `along`, where each lies along `axis`.
+    They come in the order of the first coordinate of their points.
     """
 
-    def __init__(self, table: FingerprintTable, rows: np.ndarray, places: np.ndarray, axis: np.ndarray):
-        along = table.sieve[rows[places]].astype(np.float32) @ axis
-        order = np.argsort(along, kind="stable")
-        self.along = along[order]
-        self.places, self.rows = places[order], rows[places[order]]
+    def __init__(self, points: _Points, places: np.ndarray):
+        self.places = places[np.argsort(points.at[places, 0], kind="stable")]
+        self.at, self.rows = points.at[self.places], points.rows[self.places]
+        self.half = (self.at**2).sum(axis=1, keepdims=True) / 2
+        table = points.table
         self.means, self.colors, self.sizes = (of[self.rows] for of in (table.means, table.colors, table.sizes))
         self.side = self.sizes.min(axis=1)
-        self.sieve = table.sieve[self.rows].astype(np.float32)
-        self.norms = np.maximum(np.linalg.norm(self.sieve, axis=1), 1e-6)
 
 
 def _pairs(
@@ -80,51 +111,56 @@ def _pairs(
 ) -> Pairs:
     """Pairs of each image `among` (bool, as long as `rows`) with those after it, and with all `others`."""
     places, means = np.flatnonzero(among), table.means[rows]
-    one_size, axis = not others.any(), _axis(table, rows)
+    if not len(places):
+        return
+    points = _Points(table, rows, one_size=not others.any())
     for start in range(0, len(places), BLOCK):
         first, last = places[start], places[min(start + BLOCK, len(places)) - 1]
-        left = _Block(table, rows, _active(known, places[start : start + BLOCK]), axis)
+        left = _Block(points, _active(known, places[start : start + BLOCK]))
         begin, end = np.searchsorted(means, means[first] - step), np.searchsorted(means, means[last] + step, "right")
         partners = np.arange(begin, end)
         partners = partners[others[begin:end] | (among[begin:end] & (partners >= first))]
         for other in range(0, len(partners), BLOCK):
-            right = _Block(table, rows, _active(known, partners[other : other + BLOCK]), axis)
+            right = _Block(points, _active(known, partners[other : other + BLOCK]))
             for strip in range(0, len(left.places), STRIP):
                 standing = strip + np.flatnonzero(known.active[left.places[strip : strip + STRIP]])
-                i, j = (_close if one_size else _in_one_direction)(left, right, standing)
+                i, j = _close(left, right, standing)
                 new = others[right.places[j]] | (left.places[i] < right.places[j])
                 yield from _worth_comparing(table, left, right, i[new], j[new], step, known)
 
 
-def _axis(table: FingerprintTable, rows: np.ndarray) -> np.ndarray:
-    """The direction in which the magnitudes of some of the images vary most."""
-    sieve = table.sieve[rows[:: max(1, len(rows) // 2000)]].astype(np.float32)
-    return np.linalg.svd(sieve - sieve.mean(axis=0), full_matrices=False)[2][0]
-
-
 def _close(left: _Block, right: _Block, standing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of pairs of one size whose magnitudes are no further apart than re-encoding leaves them.
+    """Indices of pairs whose points are no further apart than 1.
 
-    For rows x, y and the squares X, Y of their lengths, |x - y| <= r is x y - X / 2 - Y / 2 + r r / 2 >= 0, which is
-    one product of rows that are two columns longer.
+    For points x, y and the squares X, Y of their lengths, |x - y| <= 1 is x y - X / 2 - Y / 2 + 1 / 2 >= 0, which is
+    one product of points that have two coordinates more.
     """
     if not len(standing) or not len(right.places):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    reach = float(noise(left.side[:1])[0])
-    within = left.along[standing[0]] - reach - 0.01, left.along[standing[-1]] + reach + 0.01
-    first, last = np.searchsorted(right.along, within)
-    x, y, norms = left.sieve[standing], right.sieve[first:last], right.norms[first:last, None]
-    ones = np.ones((max(len(x), len(y)), 1), np.float32)
-    x = np.hstack([x, reach**2 / 2 + 0.05 - left.norms[standing, None] ** 2 / 2, ones[: len(x)]])  # float32 rounds
-    i, j = np.nonzero(x @ np.hstack([y, ones[: len(y)], -(norms**2) / 2]).T >= 0)
-    return standing[i], first + j
+    reach = 1 + ROUNDING
+    along, within = right.at[:, 0], left.at[standing[[0, -1]], 0] + (-reach, reach)
+    first, last = np.searchsorted(along, within)
+    y = right.at[first:last]
+    y = np.hstack([y, np.ones((len(y), 1), np.float32), -right.half[first:last]]).T
+    x = np.zeros((-(-len(standing) // TOGETHER), TOGETHER, len(y)), np.float32)
+    x[:, :, -2] = -1  # what fills the last part up is close to nothing
+    flat = x.reshape(-1, len(y))[: len(standing)]
+    flat[:, :-2], flat[:, -1] = left.at[standing], 1
+    flat[:, -2:-1] = reach**2 / 2 - left.half[standing]
+    found = []
+    for at in range(0, y.shape[1], TOGETHER_WITH):
+        part = y[:, at : at + TOGETHER_WITH]
+        (hits,) = _few_true((x @ part >= 0).ravel())
+        i, j = np.divmod(hits, part.shape[1])
+        found.append((standing[i], first + at + j))
+    return tuple(map(np.concatenate, zip(*found, strict=True))) if found else (standing[:0], standing[:0])
 
 
-def _in_one_direction(left: _Block, right: _Block, standing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of pairs whose magnitudes differ in little but their length."""
-    x = left.sieve[standing] / left.norms[standing, None]
-    i, j = np.nonzero(x @ (right.sieve / right.norms[:, None]).T >= np.float32(SIFT_LIKENESS))
-    return standing[i], j
+def _few_true(mask: np.ndarray) -> tuple[np.ndarray]:
+    """np.nonzero of a mask that is a multiple of 8 long, five times as fast where little of it is true."""
+    eights = np.flatnonzero(mask.view(np.uint64))
+    which, place = np.nonzero(mask.reshape(-1, 8)[eights])
+    return (eights[which] * 8 + place,)
 
 
 def _worth_comparing(
@@ -139,15 +175,17 @@ def _worth_comparing(
         color_step = np.where(np.minimum(left.side[x], right.side[y]) < 40, COLOR_STEP_SMALL, COLOR_STEP)
         alike = (np.abs(left.colors[x] - right.colors[y]) <= color_step[:, None]).all(axis=1)
         x, y = x[alike], y[alike]
-        alike = _magnitudes_alike(left, right, x, y)
+        alike = _magnitudes_alike(table, left, right, x, y)
         x, y = x[alike], y[alike]
         alike = _low_alike(table, left, right, x, y)
         yield left.places[x[alike]], right.places[y[alike]]
 
 
-def _magnitudes_alike(left: _Block, right: _Block, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    dots = np.einsum("nk,nk->n", left.sieve[i], right.sieve[j])
-    norms_i, norms_j = left.norms[i], right.norms[j]
+def _magnitudes_alike(table: FingerprintTable, left: _Block, right: _Block, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Whether pairs have magnitudes of one direction and, of one size, of one length."""
+    x, y = (table.sieve[rows].astype(np.float32) for rows in (left.rows[i], right.rows[j]))
+    dots = np.einsum("nk,nk->n", x, y)
+    norms_i, norms_j = (np.maximum(np.linalg.norm(of, axis=1), 1e-6) for of in (x, y))
     residual = norms_i**2 + norms_j**2 - 2 * dots
     other_size = (left.sizes[i] != right.sizes[j]).any(axis=1)
     return (dots >= SIFT_LIKENESS * norms_i * norms_j) & ((residual <= noise(left.side[i]) ** 2) | other_size)

@@ -1,4 +1,4 @@
-"""`ox dataset make`: draw O and X marks."""
+"""`ox dataset make`: draw O and X marks, and what is neither."""
 
 from __future__ import annotations
 
@@ -16,12 +16,19 @@ from ox_classifier.names import quoted
 from ox_classifier.staging import check_place
 
 MOST = 1_000_000  # images of each class
+USUAL = 1000  # images of each class, where nothing else is asked for
 SOURCES = "paint memo font pen marker board scan bitmap"
 Kind = StrEnum("Kind", {name.upper(): name for name in SOURCES.split()})
 
 Out = Annotated[Path, typer.Argument(help="Folder to draw into; it must not hold anything yet.", show_default=False)]
 PerClass = Annotated[
-    int, typer.Option(min=0, max=MOST, help="Images of each class (for training, where there are splits).")
+    int | None,
+    typer.Option(
+        min=0,
+        max=MOST,
+        help=f"Images of each class (of train, where there are splits) [default: {USUAL}, or 0 with --other alone].",
+        show_default=False,
+    ),
 ]
 Val = Annotated[
     int, typer.Option(min=0, max=MOST, help="Validation images of each class; any makes OUT/{train,val,test}/{o,x}.")
@@ -32,7 +39,7 @@ Test = Annotated[
 Other = Annotated[
     int,
     typer.Option(
-        min=0, max=MOST, help="Pictures of what is no mark, into OUT/outliers: training learns to doubt them."
+        min=0, max=MOST, help="Pictures of what is no mark, into OUT/outliers: `ox train` learns to doubt them."
     ),
 ]
 Seed = Annotated[
@@ -48,7 +55,7 @@ Append = Annotated[bool, typer.Option("--append", help="Add to a folder that isn
 
 def make(
     out: Out,
-    per_class: PerClass = 1000,
+    per_class: PerClass = None,
     val: Val = 0,
     test: Test = 0,
     other: Other = 0,
@@ -60,6 +67,8 @@ def make(
     """Draw O and X marks of many hands, pens, papers and cameras as OUT/{o,x}, with OUT/marks.csv saying what each is.
 
     Example: ox dataset make marks --per-class 5000 --seed 1, then ox train --data marks
+
+    --other N draws what is no mark into OUT/outliers; training takes that folder for images to be undecided on.
     """
     with user_errors():
         places.refuse_new(out, "OUT")
@@ -67,6 +76,8 @@ def make(
             if not folder.is_dir():
                 raise UsageError(f"--fonts {folder}: no such folder; give one that holds .ttf or .otf files")
         check_place(out, adding=append, otherwise=", or give --append to add to it")
+        if per_class is None:
+            per_class = 0 if other and not (val or test) else USUAL
         images = 2 * (per_class + val + test) + other
         if not images:
             raise UsageError("--per-class 0 and no --other: nothing to draw; give one of them a number")
@@ -85,5 +96,6 @@ def make(
             font_folders=folders,
             append=append,
         )
-        say(f"drew {count:,} images; next: ox train --data {quoted(out)}")
+        learn = f"--data {quoted(out)}" if per_class else f"--outliers {quoted(out / make.OUTLIERS)}"
+        say(f"drew {count:,} images; next: ox train {learn}")
         typer.echo(out)

@@ -44,8 +44,10 @@ def read(
         from ox_classifier.staging import check_place, filling
 
         opened = list(sources(photo))
-        printed = Layout.load(_near(layout, photo))
-        answers = results.read_key(Path(key), printed.questions, ("o", "x")) if key else None
+        printed = Layout.read(_near(layout, photo))
+        if printed.kind != "quiz":
+            raise UsageError("this sheet.json is of a sheet to collect marks with: ox sheet cut takes its photos")
+        answers = results.read_key(Path(key), [str(box.number) for box in printed.boxes], ("o", "x")) if key else None
         folder = Path(out) if out else _free(FOLDER)
         check_place(folder)
         classifier = _classifier(run)

@@ -10,7 +10,6 @@ from ox_classifier.data import ink_pieces
 GRID = 64  # cells a side in which the ink is looked for
 REACH = 16  # cells around each that are its surroundings
 FAINT = 8.0  # grey levels: where nothing stands out by more, there is no ink
-GLARE = 0.7  # of the strongest: what stands out by more, as a lamp does, counts no more for light or dark ink
 LEAST = 0.25  # of the strongest ink: what is weaker is shade, grain or a ruled line
 ROOM = 2.1  # standard deviations of the ink's places from its middle to the edge of the square
 MARGIN = 1.5  # cells
@@ -35,14 +34,15 @@ def _part(image: Image.Image, box: Box) -> Box:
     """The part of a grey picture's `box` that holds the ink."""
     grey = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX, box=box), dtype=np.float64)
     apart = grey - _surroundings(grey)
-    most = GLARE * np.abs(apart).max()
-    light = (np.clip(apart, -most, most) ** 3).sum() > 0
-    ink = np.maximum(apart if light else -apart, 0)
-    strongest = float(ink.max())
+    strongest = float(np.abs(apart).max())
     if strongest <= FAINT:
         return box
-    ink = np.maximum(ink - LEAST * strongest, 0)
-    ink *= ink_pieces.of_mark(ink > 0)
+    either = [_strong(apart), _strong(-apart)]  # light ink, dark ink
+    written = [ink_pieces.strokes(ink) for ink in either]
+    if not any(written):
+        written = [float((ink**3).sum()) for ink in either]
+    ink = either[int(written[1] >= written[0])]
+    ink *= ink_pieces.of_mark(ink)
     places, total = np.arange(GRID), ink.sum()
     x, y = ink.sum(axis=0), ink.sum(axis=1)
     middle = np.array([(x @ places) / total, (y @ places) / total])
@@ -53,6 +53,11 @@ def _part(image: Image.Image, box: Box) -> Box:
     left, top = (corner + low * scale).tolist()
     right, bottom = (corner + np.minimum(low + 2 * half, GRID) * scale).tolist()
     return left, top, right, bottom
+
+
+def _strong(apart: np.ndarray) -> np.ndarray:
+    """What stands out by more than grain, shade and ruled lines do; 0 elsewhere."""
+    return np.maximum(apart - LEAST * max(float(apart.max()), FAINT), 0)
 
 
 def _surroundings(grey: np.ndarray) -> np.ndarray:

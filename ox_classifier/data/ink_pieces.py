@@ -10,11 +10,19 @@ import numpy as np
 SPECK = 3  # cells: a smaller piece of ink is none
 INNER = 0.25  # of the size of what encloses it: less is a speck
 INNER_OF_LINES = 0.12  # of lines that leave the picture, as those of a board
+SQUARE = 0.84  # of a frame: between a ring and a box
+SOLID = 0.8  # of the hull: no stroke fills so much of it
+STRONG = 0.5  # of a frame's ink: what is fainter in it is a ruled line
 BESIDE = 0.2  # of a mark's size: pieces so near to it are its own
 
 
 class Piece(NamedTuple):
-    """The box about a connected piece of ink, in cells of a square grid; `hollow` if it has no ink in its middle."""
+    """The box about a connected piece of ink, in cells of a square grid.
+
+    `hollow` if it has no ink in its middle; `square` is the share that its hull fills of the smallest rectangle about
+    it, turned or not: some 0.79 for a ring, nearly 1 for a box; `solid` is the share of the hull that is inked, nearly
+    1 for a reflection; `strength` is the strongest ink in it.
+    """
 
     label: int
     left: int
@@ -22,6 +30,9 @@ class Piece(NamedTuple):
     right: int
     bottom: int
     hollow: bool
+    square: float
+    solid: float
+    strength: float
     grid: int
 
     @property
@@ -50,7 +61,10 @@ class Piece(NamedTuple):
     def frames(self, other: Piece) -> bool:
         """Whether this is a frame or a board about another piece that is no speck beside it."""
         least = (INNER_OF_LINES if self.at_edge else INNER) * self.longest
-        return self.hollow and other.longest >= least and self.longest > other.longest and self.holds(other)
+        alike = self.longest > other.longest >= least and other.strength >= STRONG * self.strength
+        leaves = (self.left == 0) + (self.top == 0) + (self.right == self.grid) + (self.bottom == self.grid)
+        framing = self.square >= SQUARE or leaves >= 3  # a box, or the lines of a board
+        return self.hollow and framing and alike and self.holds(other)
 
     def near(self, other: Piece) -> bool:
         return self._apart(other.left, other.top, other.right, other.bottom) <= BESIDE * other.longest
@@ -59,14 +73,15 @@ class Piece(NamedTuple):
         return max(left - self.right, self.left - right, top - self.bottom, self.top - bottom, 0)
 
 
-def of_mark(inked: np.ndarray) -> np.ndarray:
-    """Which inked cells of a square grid are the mark's, bool of the same shape.
+def of_mark(ink: np.ndarray) -> np.ndarray:
+    """Which cells of a square grid that have ink, above 0, are the mark's: bool of the same shape.
 
-    A frame is a piece of ink about another piece. Where there is none, all ink stays but lines that touch the edge and
-    leave the middle out.
+    A frame is a piece of ink about another piece. Where there is none, all ink stays but reflections and lines that
+    touch the edge and leave the middle out.
     """
-    labels, found = _pieces(inked)
+    labels, found = _pieces(ink)
     pieces = [piece for piece in found if piece.longest >= SPECK] or found
+    pieces = [piece for piece in pieces if piece.solid <= SOLID] or pieces
     frames = [piece for piece in pieces if any(piece.frames(other) for other in pieces)]
     rest = [piece for piece in pieces if piece not in frames]
     inner = [piece for piece in rest if not piece.at_edge or piece.distance == 0] or rest
@@ -94,8 +109,8 @@ def _about(core: Piece, pieces: list[Piece]) -> list[Piece]:
     return found
 
 
-def _pieces(inked: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(inked.astype(np.uint8), connectivity=8)
+def _pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > 0).astype(np.uint8), connectivity=8)
     found = []
     for label in range(1, count):
         left, top, width, height = map(int, stats[label, :4])
@@ -103,5 +118,24 @@ def _pieces(inked: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
             top + 2 * height // 5 : top + -(-3 * height // 5), left + 2 * width // 5 : left + -(-3 * width // 5)
         ]
         hollow = not (middle == label).any()
-        found.append(Piece(label, left, top, left + width, top + height, hollow, len(inked)))
+        own = labels == label
+        box = left, top, left + width, top + height
+        found.append(Piece(label, *box, hollow, *_fullness(own), float(ink[own].max()), len(ink)))
     return labels, found
+
+
+def _fullness(own: np.ndarray) -> tuple[float, float]:
+    """What share a piece's hull is of the smallest rectangle about it, and what share of the hull is inked."""
+    y, x = np.nonzero(own)
+    corners = np.stack([x, y, x + 1, y, x, y + 1, x + 1, y + 1], axis=1).reshape(-1, 2).astype(np.float32)
+    hull = cv2.convexHull(corners)
+    area = max(cv2.contourArea(hull), 1.0)
+    _, (width, height), _ = cv2.minAreaRect(hull)
+    return float(area / max(width * height, 1.0)), float(len(x) / area)
+
+
+def strokes(ink: np.ndarray) -> float:
+    """How much of the ink is in strokes, not in reflections: the sum of its cubes, so that strong ink counts."""
+    labels, found = _pieces(ink)
+    own = [piece.label for piece in found if piece.solid <= SOLID and piece.longest >= SPECK]
+    return float((ink[np.isin(labels, own)] ** 3).sum())

@@ -7,6 +7,7 @@ import json
 import math
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 
@@ -50,7 +51,8 @@ def check(path: Path) -> tuple[dict, int]:
             _check_members(archive, size)
             config = json.loads(archive.read(CONFIG))
             _check_objects({key: value for key, value in config.items() if key != "compile_config"})
-            return config, _count(io.BytesIO(archive.read(WEIGHTS)))
+            weights = archive.read(WEIGHTS)
+            return config, _count(io.BytesIO(weights), len(weights))
     except _RefusedError as refused:
         sentence = f"{path} can't be opened, as it has {refused}: the run is damaged or not made by ox"
         raise UsageError(sentence) from None
@@ -65,6 +67,21 @@ def check(path: Path) -> tuple[dict, int]:
     ) as error:
         reason = " ".join(str(error).split())[:100]  # zipfile, json and h5py raise many kinds for damaged bytes
         raise UsageError(f"{path} is truncated or no Keras model ({reason}): train again") from None
+
+
+def check_weights(path: Path) -> None:
+    """Refuse a file of weights (.h5) that refers to anything outside it, or says that it is far larger than it is.
+
+    Raises:
+        UsageError: With what it has.
+        OSError: If it is no such file or damaged.
+    """
+    size = limits.check_file(path, limits.MOST_NETWORK)
+    try:
+        with path.open("rb") as file:
+            _count(file, size)
+    except _RefusedError as refused:
+        raise UsageError(f"{path} can't be opened, as it has {refused}: give another file of weights") from None
 
 
 def _check_members(archive: zipfile.ZipFile, size: int) -> None:
@@ -104,9 +121,9 @@ def _is_known(value: dict) -> bool:
     return name in KNOWN.get(module, ()) or (module in HARMLESS and name.isidentifier())
 
 
-def _count(file: io.BytesIO) -> int:
-    """How many numbers are in a file of weights that refers to nothing outside it."""
-    total, groups, size = 0, 0, len(file.getbuffer())
+def _count(file: BinaryIO, size: int) -> int:
+    """How many numbers are in a file of weights of `size` bytes that refers to nothing outside it."""
+    total, groups = 0, 0
     with h5py.File(file, "r") as weights:
         waiting = [weights]
         while waiting:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ox_classifier.console import say, track
 from ox_classifier.errors import OxError, UsageError
-from ox_classifier.networks import wheels
+from ox_classifier.networks import keras_archive, saved, wheels
 from ox_classifier.networks.wheels import UnavailableError
 
 OFFICIAL = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -100,7 +100,7 @@ def read_file(base: keras.Model, arch: str, path: Path) -> None:
     A `.keras` file may be a whole network that contains the base's layers, such as the model.keras of a run.
 
     Raises:
-        UsageError: If the file is missing, damaged or of another network.
+        UsageError: If the file is missing, damaged or of another network, or holds more than layers that only compute.
     """
     if not path.is_file():
         raise UsageError(
@@ -119,11 +119,14 @@ def read_file(base: keras.Model, arch: str, path: Path) -> None:
         if path.suffix == ".keras":
             _read_keras(base, path)
         else:
+            keras_archive.check_weights(path)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # layers that Keras leaves unfilled are found below
                 base.load_weights(path)
         if any(np.isnan(value).any() for layer in base.layers for value in layer.get_weights()):
             raise ValueError("some layers of it are not in the file")
+    except UsageError:
+        raise
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise UsageError(
             f"--weights {path} holds no weights of {arch} without its top ({_first_line(error)}): "
@@ -242,11 +245,14 @@ def check_statistics(base: keras.Model, arch: str) -> None:
 
 
 def _read_keras(base: keras.Model, path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        broken = archive.testzip()
-    if broken:
-        raise EOFError(f"{broken} inside it is damaged")
-    source = keras.saving.load_model(path, compile=False, safe_mode=True)
+    try:
+        source = saved.load(path)
+    except UsageError as error:
+        reason = str(error).removeprefix(f"{path} ").rpartition(": ")[0]  # its advice is for the network of a run
+        raise UsageError(
+            f"--weights {path} {reason}: give what base.save_weights('base.weights.h5') writes, made where that file "
+            "is trusted"
+        ) from None
     found = {layer.name: layer for layer in _all_layers(source)}
     for layer in base.layers:
         if layer.weights:

@@ -17,6 +17,7 @@ from ox_classifier.runs.schema import SCHEMA
 
 ROOT = Path("runs")
 LATEST = "latest"
+ENDED = ("finished", "failed")  # states from which no training goes on
 MOST_SHOWN = 8
 MOST_NAME = 100  # bytes; names of files and folds are made of it
 
@@ -95,7 +96,7 @@ def unfinished(root: Path = ROOT) -> Run:
     Raises:
         UsageError: If there is none.
     """
-    stopped = (run for run in _latest_first(root, "run.json") if run.recorded and run.state != "finished")
+    stopped = (run for run in _latest_first(root, "run.json") if run.recorded and run.state not in ENDED)
     found = next((run for run in stopped if not run.fold_of and not is_held(run.path)), None)
     if found is None:
         raise UsageError(f"no run in {root.absolute()} was stopped before its end: nothing is left to resume")

@@ -41,7 +41,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """preparing, training, interrupted or finished."""
+        """preparing, training, interrupted, finished, or failed: its loss became no number, so there is no going on."""
         if "state" in self.config:
             return self.config["state"]
         if "results" not in self.config:  # from here on: runs of earlier versions

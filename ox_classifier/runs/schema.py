@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ox_classifier.limits import MOST_SIDE, stays_below
 
 SCHEMA = 1
-STATES = ("preparing", "training", "interrupted", "finished")
+STATES = ("preparing", "training", "interrupted", "finished", "failed")
 SPLITS = ("train", "val", "test")
 SEEDS = 2**32  # NumPy takes no larger seed
 MANY = 10**12

@@ -1,1 +1,1 @@
-"""From paper and back: sheets to print, and photographs of them to read."""
+"""Paper: answer sheets and collecting sheets as PDF, and what is photographed of them."""

@@ -18,16 +18,17 @@ import numpy as np
 
 from ox_classifier.data.images import ImageError
 from ox_classifier.sheets import cells as boxes_of
-from ox_classifier.sheets import code, decide, paper, straighten
+from ox_classifier.sheets import decide, page_code, paper, straighten
 from ox_classifier.sheets import mark as marks
 from ox_classifier.sheets.cells import DETAIL
 from ox_classifier.sheets.decide import Answer
+from ox_classifier.sheets.layout import CORNERS, Layout
+from ox_classifier.sheets.layout import Page as PrintedPage
 from ox_classifier.sheets.photos import Source
 from ox_classifier.sheets.straighten import NEEDED, View
 
 if TYPE_CHECKING:
     from ox_classifier.classifier import Classifier
-    from ox_classifier.sheets.layout import Layout
 
 AHEAD = 2  # photographs that are opened and straightened at once
 MOST_MARGIN = 4.0  # mm that a mark is followed out of its box
@@ -82,7 +83,7 @@ class Photo:
 def read_sheet(path: Path | str, layout: Layout, classifier: Classifier) -> Photo:
     """Read every sheet in a photograph: a file, not a PDF.
 
-    >>> photo = read_sheet("IMG_1.jpg", Layout.load("sheet.json"), Classifier.load())
+    >>> photo = read_sheet("IMG_1.jpg", Layout.read("sheet.json"), Classifier.load())
     >>> [(box.question, box.answer.answer) for page in photo.pages for box in page.boxes]
 
     Raises:
@@ -117,9 +118,10 @@ def _ahead(work, items: Iterable) -> Iterator:
 def read_photo(pixels: np.ndarray, name: str, layout: Layout, classifier: Classifier) -> Photo:
     """Read every sheet in a photograph, uint8 (h, w, 3)."""
     found = straighten.markers(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
-    views = straighten.views(found, layout.markers)
+    printed = straighten.printed_corners(layout.pages[0])
+    views = straighten.views(found, printed)
     used = {id(marker) for view in views for marker in view.markers}
-    left = [marker for marker in found if id(marker) not in used and marker.number in layout.markers]
+    left = [marker for marker in found if id(marker) not in used and marker.number in printed]
     notes = []
     if not found:
         notes.append(f"{name}: no sheet found: none of the square markers of a sheet's corners is to be seen")
@@ -134,36 +136,53 @@ def read_photo(pixels: np.ndarray, name: str, layout: Layout, classifier: Classi
 
 
 def _page(pixels: np.ndarray, view: View, name: str, layout: Layout, classifier: Classifier) -> Page:
-    flat = view.flattened(pixels, layout.size, DETAIL)
+    first = layout.pages[0]
+    flat = view.flattened(pixels, (layout.width, layout.height), DETAIL)
     small = cv2.resize(flat, None, fx=SHOWN / DETAIL, fy=SHOWN / DETAIL, interpolation=cv2.INTER_AREA)
-    _, shown = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
-    shown = shown.tobytes()
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    shown = encoded.tobytes()
     notes = []
-    missing = sorted(set(layout.markers) - set(view.numbers))
+    missing = sorted({marker.id for marker in first.markers} - set(view.numbers))
     if missing:
-        notes.append(f"{name}: the {layout.corner(missing[0])} marker is missing or covered: read by the other three")
-    told = code.read(flat, layout.code, DETAIL)
-    said = layout.named(told) if told else None
-    if said is None or said.sheet != layout.sheet:
-        if told is None:
-            notes.append(f"{name}: the code of a sheet can't be read: photograph it again, sharp and without glare")
-        elif said is None:
-            notes.append(f"{name}: a sheet's code is none of ox' making: nothing of it is read")
-        else:
-            notes.append(f"{name}: a page of another sheet ({said.sheet}): give its own sheet.json as --layout")
-        return Page(name, None, None, (), tuple(notes), shown, view.residual)
-    printed = layout.pages[said.page - 1].boxes if 0 < said.page <= len(layout.pages) else ()
-    if not printed:
-        notes.append(f"{name}: page {said.page} of a sheet that has {len(layout.pages)}: nothing of it is read")
-        return Page(name, None, None, (), tuple(notes), shown, view.residual)
+        notes.append(f"{name}: the {CORNERS[missing[0]]} marker is missing or covered: read by the other three")
+    said = page_code.read(_code(pixels, view, first), layout)
+    wrong = _unknown(said, layout)
+    if wrong or said is None:
+        return Page(name, None, None, (), (*notes, f"{name}: {wrong}"), shown, view.residual)
+    printed = layout.boxes_of(said.page)
     boxes, more = _boxes(flat, pixels.shape, view, printed, layout.line, classifier)
     notes += [f"{name}: {note}" for note in more]
     return Page(name, said.page, said.copy, boxes, tuple(notes), shown, view.residual)
 
 
+def _code(pixels: np.ndarray, view: View, page: PrintedPage) -> np.ndarray:
+    """The page's code as `page_code.read` takes it, cut straight from the photograph."""
+    side = (page_code.MODULES + 2 * page_code.QUIET) * page_code.SHARP
+    white = page.code.size * page_code.QUIET / page_code.MODULES
+    left, top, across = page.code.x - white, page.code.y - white, page.code.size + 2 * white
+    place = np.array([(left, top), (left + across, top), (left + across, top + across), (left, top + across)])
+    corners = np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float32) - 0.5
+    to_code = cv2.getPerspectiveTransform(view.places(place).astype(np.float32), corners.astype(np.float32))
+    flat = cv2.warpPerspective(pixels, to_code, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY)
+
+
+def _unknown(said: page_code.PageId | None, layout: Layout) -> str:
+    """What a code has against being one of the layout's pages; "" if it is one."""
+    if said is None:
+        return "the code of a sheet can't be read: photograph it again, sharp and without glare"
+    if said.sheet != layout.id:
+        return f"a page of another sheet ({said.sheet}): give its own sheet.json as --layout"
+    if not 0 < said.page <= len(layout.pages):
+        return f"page {said.page} of a sheet that has {len(layout.pages)}: nothing of it is read"
+    if not 0 < said.copy <= len(layout.copies):
+        return f"copy {said.copy} of a sheet that was printed {len(layout.copies)} times: nothing of it is read"
+    return ""
+
+
 def _boxes(flat, shape, view: View, printed, line: float, classifier: Classifier) -> tuple[tuple[Box, ...], list[str]]:
     """The boxes of a page of known layout, and what is wrong with some of them."""
-    places = np.array([box.place for box in printed], np.float64)
+    places = np.array([(box.x, box.y, box.width, box.height) for box in printed], np.float64)
     even = paper.evened(flat, DETAIL)
     cells = boxes_of.cut(even, places, line=line, margins=margins(places))
     drowned = _drowned(flat, cells)
@@ -179,10 +198,10 @@ def _boxes(flat, shape, view: View, printed, line: float, classifier: Classifier
         notes.append("its boxes are not where the layout has them: bent too much, or another print of the sheet")
         answers = [decide.unseen("the boxes of this page are not where its layout has them")] * len(cells)
     elif (~framed & inside).any():
-        hidden = [box.question for box, seen in zip(printed, framed | ~inside, strict=True) if not seen]
+        hidden = [str(box.number) for box, seen in zip(printed, framed | ~inside, strict=True) if not seen]
         notes.append(f"the box of question {', '.join(hidden)} can't be seen: glare, or something lies over it")
     return tuple(
-        Box(box.question, answer, cell.place) for box, answer, cell in zip(printed, answers, cells, strict=True)
+        Box(str(box.number), answer, cell.place) for box, answer, cell in zip(printed, answers, cells, strict=True)
     ), notes
 
 

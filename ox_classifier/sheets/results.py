@@ -68,7 +68,7 @@ def lines(photos: Iterable[Photo], layout: Layout) -> tuple[list[Line], list[str
                 pages.setdefault(page.copy, {}).setdefault(page.number, []).append(page)
     found, notes = [], []
     for copy in sorted(pages):
-        sheet, person = layout.label(copy), layout.person(copy)
+        sheet, person = str(copy), layout.copy(copy).person
         for printed in layout.pages:
             shown = pages[copy].get(printed.number, [])
             if not shown:
@@ -76,7 +76,7 @@ def lines(photos: Iterable[Photo], layout: Layout) -> tuple[list[Line], list[str
             if len(shown) > 1:
                 names = ", ".join(page.photo for page in shown)
                 notes.append(f"sheet {sheet}: {len(shown)} photographs of page {printed.number} ({names}): compared")
-            found += [_line(sheet, person, box.question, shown) for box in printed.boxes]
+            found += [_line(sheet, person, str(box.number), shown) for box in layout.boxes_of(printed.number)]
     return found, notes
 
 

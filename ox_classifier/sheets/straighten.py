@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-DICTIONARY = cv2.aruco.DICT_4X4_50
+from ox_classifier.sheets.layout import DICTIONARY, Page
+
 SIGHT = 1600  # pixels of the longer side in which markers are looked for first
 SMALLEST = 16  # pixels of a picture that can hold a marker
 NEEDED = 3  # markers, with four corners each, that hold a page in place
@@ -97,6 +98,11 @@ def markers(grey: np.ndarray) -> list[Marker]:
     return [Marker(marker.number, _refined(grey, marker)) for marker in found]
 
 
+def printed_corners(page: Page) -> dict[int, Corners]:
+    """Where the corners of a page's markers stand on it, in mm, by the marker's number."""
+    return {marker.id: np.array(marker.corners(), np.float64) for marker in page.markers}
+
+
 def views(found: Sequence[Marker], printed: Mapping[int, Corners]) -> list[View]:
     """The pages that these markers belong to; `printed` says where each of a page's four stands on it, in mm.
 
@@ -138,7 +144,7 @@ def _fitted(group: Sequence[Marker], printed: Mapping[int, Corners]) -> View | N
 def _detector() -> cv2.aruco.ArucoDetector:
     settings = cv2.aruco.DetectorParameters()
     settings.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-    return cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(DICTIONARY), settings)
+    return cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, DICTIONARY)), settings)
 
 
 def _detected(grey: np.ndarray) -> list[Marker]:

@@ -18,6 +18,8 @@ from ox_classifier.errors import UsageError
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 CHARACTERS = {"o": "OoОоΟο○◯〇", "x": "XxХхΧ×✕✗✘╳χ"}  # Latin, Cyrillic, Greek letters and signs
+# no ring or nearly one (0, Q, C, D, c), no cross or nearly one (K, Y, k, y, t, +, *)
+OTHERS = "123456789ABEFGHIJLMNPRSTUVWZabdefghijlmnprsuvwzΓΔΛΠΣГЛПШЦ가나다라?!&§<>=√△▲♥★☆"
 PROBE = 48  # size, in pixels, of the glyphs by which fonts are judged
 
 
@@ -29,6 +31,7 @@ class Font:
     name: str  # family and style, "Breip Regular"
     o: str
     x: str
+    other: str = ""  # of OTHERS
 
     @property
     def family(self) -> str:
@@ -95,6 +98,7 @@ def _open(path: Path) -> Font | None:
             names = file["name"]
             name = f"{names.getBestFamilyName()} {names.getBestSubFamilyName() or ''}".strip()
             has = {label: "".join(c for c in text if ord(c) in codes) for label, text in CHARACTERS.items()}
+            other = "".join(c for c in OTHERS if ord(c) in codes)
             if not {"O", "X"} <= set(has["o"] + has["x"]) or "CBDT" in file or "COLR" in file:
                 return None
     except (TTLibError, OSError, KeyError, ValueError, AssertionError):
@@ -104,7 +108,7 @@ def _open(path: Path) -> Font | None:
         kept = {label: "".join(c for c in has[label] if _is(label, glyph(font, c, PROBE))) for label in has}
     except OSError:  # FreeType refuses what fontTools could read
         return None
-    return Font(path, name, kept["o"], kept["x"]) if kept["o"] and kept["x"] else None
+    return Font(path, name, kept["o"], kept["x"], other) if kept["o"] and kept["x"] else None
 
 
 def _is(label: str, ink: np.ndarray) -> bool:

@@ -82,7 +82,7 @@ def _closed(cell: np.ndarray, sampler: Sampler) -> np.ndarray:
     """A line through the corners and back, with round corners or sharp ones."""
     if sampler.happens(0.75):
         return np.concatenate([np.linspace(cell[i - 1], cell[i], 8) for i in range(4)] + [cell[3:4]])
-    cut = sampler.between(0.05, 0.3)
+    cut = sampler.between(0.04, 0.15)  # more would make a ring of it
     points = [
         cell[i] + (cell[j % 4] - cell[i]) * cut for i in range(4) for j in (i - 1, i + 1)
     ]  # two points beside each corner

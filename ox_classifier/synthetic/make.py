@@ -20,7 +20,7 @@ from ox_classifier.console import say, track
 from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing
 from ox_classifier.staging import check_place, filling
-from ox_classifier.synthetic import cutouts, fonts, handwriting, no_marks, sources
+from ox_classifier.synthetic import cutouts, fonts, handwriting, others, sources
 from ox_classifier.synthetic.sampler import Sampler
 from ox_classifier.synthetic.workers import spread
 
@@ -33,8 +33,6 @@ OTHERWISE = ", or give --append to add to it"
 COLUMNS = ("path", "label", "split", "source", "width", "height", "parameters")
 TRIES, FAINT = 6, 0.07  # an image whose strokes stand out by less than FAINT (of 1) is drawn again, TRIES times at most
 CUT_OUT = 0.1  # the share of pictures whose mark is cut out and pasted on another ground
-NO_MARKS = 0.25  # the share of what is no mark that has no strokes either
-OTHER_SIDES = (56, 96)  # pixels a side
 CHUNK = 32  # images a worker draws between two reports
 GOLDEN = 0.6180339887498949
 
@@ -63,9 +61,10 @@ def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = No
 
     `framed` draws the same mark with a frame around it, or without; None leaves that to chance.
     """
-    if job.label == OTHER:
-        return _draw_other(job, found)
     key = (job.seed, SPLITS.index(job.split), (*LABELS, OTHER).index(job.label), job.number)
+    if job.label == OTHER:
+        pixels, source, photo, sampler = others.draw(key, job.source, found, pool=job.pool)
+        return _filed(pixels, source, sampler, photo=photo)
     drawer = sources.SOURCES[job.source][1]
     for attempt in range(TRIES):  # whether the mark can be seen is judged without a frame that was asked for
         sampler = Sampler((*key, attempt), job.pool, framed=None if framed is None else False)
@@ -77,31 +76,14 @@ def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = No
         pixels = drawer(job.label, sampler, found)
     if min(pixels.shape[:2]) >= cutouts.LEAST and framed is None and sampler.happens(CUT_OUT):
         pixels = cutouts.pasted(pixels, sampler)
-    return _filed(pixels, job, sampler)
+    return _filed(pixels, job.source, sampler, photo=job.source in sources.PHOTOGRAPHED)
 
 
-def _draw_other(job: Job, found: Sequence[fonts.Font]) -> tuple[bytes, str, dict]:
-    """Draw what is no mark, in fewer pixels: it needs no detail."""
-    sampler = Sampler((job.seed, SPLITS.index(job.split), len(LABELS), job.number), job.pool)
-    bare = sampler.child("bare")
-    if bare.happens(NO_MARKS):
-        pixels, sampler = no_marks.draw(bare), bare
-    else:
-        pixels = sources.SOURCES[job.source][1](OTHER, sampler, found)
-        if min(pixels.shape[:2]) >= cutouts.LEAST and sampler.happens(CUT_OUT):
-            pixels = cutouts.pasted(pixels, sampler)
-    side = sampler.count(*OTHER_SIDES)
-    if len(pixels) > side:
-        pixels = cv2.resize(pixels, (side, side), interpolation=cv2.INTER_AREA)
-    return _filed(pixels, job, sampler)
-
-
-def _filed(pixels: np.ndarray, job: Job, sampler: Sampler) -> tuple[bytes, str, dict]:
+def _filed(pixels: np.ndarray, source: str, sampler: Sampler, *, photo: bool) -> tuple[bytes, str, dict]:
     height, width = pixels.shape[:2]
-    photo = job.source in sources.PHOTOGRAPHED or job.label == OTHER
     jpeg = sampler.happens(1.0 if photo else 0.2) and min(height, width) >= 48
     quality = sampler.count(45, 92)
-    about = {"source": job.source, "width": width, "height": height, "parameters": sampler.drawn}
+    about = {"source": source, "width": width, "height": height, "parameters": sampler.drawn}
     return _encode(pixels, quality if jpeg else None), ".jpg" if jpeg else ".png", about
 
 
@@ -143,7 +125,7 @@ def make(
     )
     first = 1 + max((_number(path) for path in (out / OUTLIERS).glob("*")), default=-1)
     jobs += [
-        Job(seed, "", OTHER, number, _source(number, names), "train" if test else "all")
+        Job(seed, "", OTHER, number, _source(number, others.source_weights(), names), "train" if test else "all")
         for number in range(first, first + other)
     ]
     earlier = _listed(out)
@@ -195,16 +177,17 @@ def _jobs(out: Path, split: str, count: int, seed: int, names: Sequence[str], *,
     """Numbers go on after the highest one found in either class folder, so both classes keep the same names."""
     first = 1 + max((_number(path) for label in LABELS for path in (out / split / label).glob("*")), default=-1)
     pool = ("test" if split == "test" else "train") if has_test else "all"
+    weights = {name: weight for name, (weight, _) in sources.SOURCES.items()}
     for number in range(first, first + count):
         for label in LABELS:
-            yield Job(seed, split, label, number, _source(number, names), pool)
+            yield Job(seed, split, label, number, _source(number, weights, names), pool)
 
 
-def _source(number: int, names: Sequence[str]) -> str:
-    """The source of an image by its number: evenly over the sources, however many images there are."""
-    weights = np.cumsum([sources.SOURCES[name][0] for name in names])
+def _source(number: int, weights: dict[str, float], names: Sequence[str]) -> str:
+    """The source of an image by its number: evenly over the sources `names`, however many images there are."""
+    edges = np.cumsum([weights[name] for name in names])
     at = (number + 1) * GOLDEN % 1.0
-    return names[int(np.searchsorted(weights, at * weights[-1], side="right"))]
+    return names[int(np.searchsorted(edges, at * edges[-1], side="right"))]
 
 
 def _number(path: Path) -> int:

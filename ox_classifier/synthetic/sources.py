@@ -11,7 +11,7 @@ import numpy as np
 from ox_classifier.synthetic import camera, colours, fonts, frames, handwriting, ink, paper, surroundings
 from ox_classifier.synthetic.sampler import Sampler
 
-CHARACTERS = "123456789ABEFHIJLMNPRSTUVWZabdefghijlmnprstuvwz?!&%§<>=√△▲▽♥★☆"  # of fonts, for what is no mark
+WORDS = 0.2  # of what is printed and no mark: words, not single characters
 Pixels = np.ndarray  # (height, width, 3) uint8
 
 
@@ -81,7 +81,9 @@ def _printed(label: str, sampler: Sampler, side: int, found: Sequence[fonts.Font
     families = sampler.share(sorted({font.family for font in found}), fonts.held_out(found))
     family = sampler.pick(families)
     font = sampler.pick([font for font in found if font.family == family])
-    character = sampler.pick(CHARACTERS if label == handwriting.OTHER else getattr(font, label))
+    character = sampler.pick(getattr(font, label))
+    if label == handwriting.OTHER and sampler.happens(WORDS):
+        character = "".join(sampler.pick(font.other) for _ in range(sampler.count(2, 6)))
     bold = sampler.count(1, 6) if sampler.happens(0.25) else 0
     glyph = fonts.glyph(font, character, 150, bold=bold, hollow=bold > 1 and sampler.happens(0.3))
     centre, half = surroundings.place(sampler, side)

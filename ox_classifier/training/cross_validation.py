@@ -11,7 +11,7 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.console import say
 from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.devices import Device
-from ox_classifier.errors import UsageError
+from ox_classifier.errors import DivergedError, UsageError
 from ox_classifier.runs import Run
 from ox_classifier.runs.hold import held
 from ox_classifier.tables import class_columns
@@ -53,6 +53,9 @@ def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
     with held(last.path):
         try:
             rates = _learn_folds(recipe, prepared, device, last)
+        except DivergedError:
+            last.update(state="failed")
+            raise
         except KeyboardInterrupt:
             last.update(state="interrupted")
             say(f"stopped; go on with: ox train --resume {runs.reference(last)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from ox_classifier import signals
-from ox_classifier.errors import OxError, UsageError
+from ox_classifier.errors import DivergedError, UsageError
 from ox_classifier.training import callbacks, state
 from ox_classifier.training.accuracy import AccuracyOfClasses
 from ox_classifier.training.history import History, score
@@ -65,7 +65,7 @@ def fit(
     `identity` tells this training from every other, so that no other's state is taken.
 
     Raises:
-        OxError: If the loss is no longer a number.
+        DivergedError: If the loss is no longer a number.
         Stopped: If the program was asked to stop before the first epoch was done.
         UsageError: If the state is damaged.
     """
@@ -182,7 +182,7 @@ def _load_best(model: keras.Model, checkpoint: Path, digest: str) -> None:
 
 def _refuse_no_number(history: History, schedule: Schedule) -> None:
     if not history.rows or not math.isfinite(history.rows[-1]["loss"]):
-        raise OxError(
+        raise DivergedError(
             f"the loss became {history.rows[-1]['loss'] if history.rows else 'nan'} in epoch {len(history.rows) or 1}: "
             f"give a --learning-rate under {schedule.learning_rate:g}"
         )

@@ -10,6 +10,9 @@ from ox_classifier.audit import audit
 from ox_classifier.augmentation.augmenter import Augmenter
 from ox_classifier.console import say
 from ox_classifier.data import csv_listing, folders, outliers
+from ox_classifier.data.contents import Contents
+from ox_classifier.data.decoding import Decoding
+from ox_classifier.data.listing import LabelledImage, Listing
 from ox_classifier.data.outliers import OutlierFiles
 from ox_classifier.devices import Device
 from ox_classifier.errors import UsageError
@@ -29,6 +32,11 @@ def resume(run: Run, *, device: str = "auto") -> Run:
     """
     if run.state == "finished":
         raise UsageError(f"run {run.name} is finished, nothing is left to resume: see it with ox report {run.name}")
+    if run.state == "failed":
+        raise UsageError(
+            f"the loss of run {run.name} stopped being a number, so there is nothing to go on from: train again with a "
+            "lower --learning-rate"
+        )
     recipe = _recipe(run, device, "--resume")
     say(f"ox {__version__}: going on with {run.name} (TensorFlow takes some seconds to start)")
     prepared = prepared_again(run, recipe)
@@ -123,8 +131,22 @@ def prepared_again(run: Run, recipe: Recipe) -> Prepared:
     came = len(listing.images) - len(images)
     notes = (f"{came} files came since run {run.name} began, or couldn't be read then: left out",) if came else ()
     listing = replace(listing, images=images, notes=notes)
-    prepared = Prepared(listing, audit.quick_check(listing), images, recipe.seed)
-    return prepared.with_outliers(outliers_again(run))
+    files = outliers_again(run)  # before the look: what is gone is known at once
+    return _looked_at(listing, images, recipe).with_outliers(files)
+
+
+def _looked_at(listing: Listing, images: tuple[LabelledImage, ...], recipe: Recipe) -> Prepared:
+    """As `preparation.prepare` looks: pixels are decoded meanwhile, unless a base has its own views of them."""
+    if recipe.frozen:
+        return Prepared(listing, audit.quick_check(listing), images, recipe.seed)
+    decoding = Decoding([image.file for image in listing.images], recipe.rule, contents=Contents())
+    try:
+        found = audit.quick_check(listing, decoded=decoding)
+    except BaseException:
+        decoding.close()
+        raise
+    decoding.contents = found.contents
+    return Prepared(listing, found, images, recipe.seed, decoding)
 
 
 def outliers_again(run: Run) -> OutlierFiles | None:

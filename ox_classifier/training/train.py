@@ -17,7 +17,7 @@ from ox_classifier.console import say
 from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.data.images import as_float
 from ox_classifier.devices import Device
-from ox_classifier.errors import OxError, UsageError
+from ox_classifier.errors import DivergedError, OxError, UsageError
 from ox_classifier.files import remove_parts, replacing
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.networks import onnx_export
@@ -73,6 +73,10 @@ def train(
             run.update(state="training", **task.details)
             history = task.fit(run.path, lambda rows: write_history(run, rows))
             finish(run, task, dataset, history, seconds=time.monotonic() - start)
+        except DivergedError:
+            run.update(state="failed")
+            _forget_state(run)
+            raise
         except KeyboardInterrupt:
             run.update(state="interrupted")
             if not fold_of:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import importlib
 import sys
 
-MODULES = ("start", "first_epoch", "augment", "predict", "transfer", "check", "course", "report", "labels", "real")
+MODULES = (
+    "start",
+    "first_epoch",
+    "augment",
+    "predict",
+    "transfer",
+    "check",
+    "course",
+    "state",
+    "report",
+    "labels",
+    "real",
+)
 
 
 def main(names: list[str]) -> int:

@@ -155,7 +155,8 @@ def trial(name: str, number: int, rng: random.Random, alone: tuple, place: Path,
         return job.start(recipe, place / "marks", name="run")
 
     def go_on():
-        return resumption.resume(runs.find(run_name))
+        run = runs.find(run_name)
+        return run if run.state == "finished" else resumption.resume(run)  # killed when all but its process had ended
 
     stops = rng.randint(1, MOST_STOPS)
     for stop in range(MOST_STOPS + 40):

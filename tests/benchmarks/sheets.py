@@ -36,10 +36,10 @@ def read(
     """Read so many photographs: how often each kind was taken for each answer, errors of corners, seconds, mistakes."""
     inks, pages = sheet_marks.inks(), {copy: sheet_pages.drawn(layout, 1, copy) for copy in (1, 2, 3)}
     found, errors, seconds, mistakes = Counter(), [], [], []
-    boxes = layout.pages[0].boxes
+    boxes, size = layout.boxes_of(1), (layout.width, layout.height)
     for seed in track(range(first, first + count), label="sheets", total=count):
         page, truth = sheet_pages.filled(pages[seed % 3 + 1], boxes, (seed,), inks)
-        photo = sheet_photos.photograph(page, layout.size, (seed,))
+        photo = sheet_photos.photograph(page, size, (seed,))
         pixels = np.asarray(Image.open(io.BytesIO(photo.jpeg())))
         start = time.perf_counter()
         result = reading.read_photo(pixels, str(seed), layout, classifier)
@@ -57,18 +57,20 @@ def read(
 
 def _errors(photo: sheet_photos.Photo, pixels: np.ndarray, layout: Layout, boxes: dict) -> list[float]:
     """How far the worst corner of each box is from where it lies in the photograph, as a share of its size."""
-    views = straighten.views(straighten.markers(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)), layout.markers)
+    views = straighten.views(
+        straighten.markers(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)), straighten.printed_corners(layout.page(1))
+    )
     errors = []
-    for printed in layout.pages[0].boxes:
-        left, top, width, height = printed.place
+    for printed in layout.boxes:
+        left, top, width, height = printed.x, printed.y, printed.width, printed.height
         corners = np.array([(left, top), (left + width, top), (left + width, top + height), (left, top + height)])
-        if printed.question not in boxes or not views:
+        if str(printed.number) not in boxes or not views:
             errors.append(1.0)
             continue
-        x0, y0, x1, y1 = boxes[printed.question].place
+        x0, y0, x1, y1 = boxes[str(printed.number)].place
         cut = views[0].places(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
         far = np.linalg.norm(cut - photo.places(corners), axis=1).max()
-        errors.append(float(far / views[0].detail(layout.size) / min(width, height)))
+        errors.append(float(far / views[0].detail((layout.width, layout.height)) / min(width, height)))
     return errors
 
 
