@@ -20,6 +20,8 @@ SEEN = 0.55  # of a line's length that must be dark for it to be found
 NEIGHBOURS = 5  # frames nearby that say where one should lie
 AGREES = (0.25, 0.8)  # mm between a frame and where its neighbours would have it: beyond, a stroke was taken for a line
 SPREAD = 4.0  # times the neighbours' own deviation, which is large beside a crease, may be added to the least
+FRAMED = 0.6  # of a frame's lines that must be to be seen
+BESIDE = 1.0  # mm from a line, where the paper is to be lighter
 LINE_DARK = 18  # grey levels below the paper
 
 
@@ -40,6 +42,11 @@ class Cell:
     def framed(self) -> float:
         """The share of the whole frame that is to be seen."""
         return float(np.mean(self.lines))
+
+    @property
+    def hidden(self) -> bool:
+        """Whether glare, a shadow or some thing lies over the box, so that its frame is gone."""
+        return self.framed < FRAMED
 
 
 def cut(even: np.ndarray, boxes: np.ndarray, *, line: float, margins: np.ndarray) -> list[Cell]:
@@ -162,17 +169,21 @@ def _smooth(middle: np.ndarray, shift: np.ndarray, trusted: np.ndarray) -> tuple
 
 
 def _lines(grey: np.ndarray, frame: np.ndarray, line: float) -> tuple[float, ...]:
-    """The share of each line of a frame (left, top, right, bottom) that is darker than paper."""
-    dark = (255 - grey) >= LINE_DARK
-    reach = max(1, round(0.6 * line * DETAIL))
+    """The share of each line of a frame (left, top, right, bottom) that is darker than what lies beside it."""
+    near, far = (max(1, round((0.6 * line + beside) * DETAIL)) for beside in (0, BESIDE))
     left, top, right, bottom = np.round(frame).astype(int)
     shares = []
     for place, low, high, pixels in (
-        (left, top, bottom, dark.T),
-        (top, left, right, dark),
-        (right, top, bottom, dark.T),
-        (bottom, left, right, dark),
+        (left, top, bottom, grey.T),
+        (top, left, right, grey),
+        (right, top, bottom, grey.T),
+        (bottom, left, right, grey),
     ):
-        band = pixels[max(place - reach, 0) : place + reach + 1, max(low, 0) : high + 1]
-        shares.append(float(band.any(axis=0).mean()) if band.size else 0.0)
+        part = pixels[:, max(low, 0) : high + 1]
+        inner, outer = (part[max(place - reach, 0) : max(place + reach + 1, 0)] for reach in (near, far))
+        if not inner.size:
+            shares.append(0.0)
+            continue
+        contrast = outer.max(axis=0).astype(int) - inner.min(axis=0)
+        shares.append(float((contrast >= LINE_DARK).mean()))
     return tuple(shares)

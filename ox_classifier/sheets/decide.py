@@ -22,7 +22,6 @@ BLANK, UNSURE = "blank", "unsure"
 THRESHOLD = 0.9  # of a run that carries no rule of its own
 DUST = 0.8  # mm: ink no longer than this is none
 SMALLEST = 1.8  # mm: what is shorter may be a slip of the pen
-FRAMED = 0.6  # of a frame's lines that must be to be seen
 WHOLE = 0.9  # of a frame to be seen, where light has not drowned the ink either
 DROWNED = 0.3  # of a box that glare may take
 OUTSIDE = 0.6  # of a mark that may lie beyond its box
@@ -64,7 +63,7 @@ def decide(
 
 def _before(cell: Cell, mark: Mark, drowned: float) -> Answer | None:
     """What can be said without the network; None: it is to be asked."""
-    if cell.framed < FRAMED:
+    if cell.hidden:
         return unseen("the box can't be seen: glare, a shadow or something lies over it")
     if drowned > DROWNED and cell.framed < WHOLE:
         return unseen("glare lies over the box")

@@ -193,7 +193,7 @@ def _boxes(flat, shape, view: View, printed, line: float, classifier: Classifier
     if not inside.all():
         notes.append(f"{int((~inside).sum())} of its boxes lie outside the picture: photograph the whole sheet")
         answers = [a if seen else decide.unseen("outside the picture") for a, seen in zip(answers, inside, strict=True)]
-    framed = np.array([cell.framed for cell in cells]) >= decide.FRAMED
+    framed = ~np.array([cell.hidden for cell in cells])
     if (~framed & inside).sum() > UNPLACED * len(cells):
         notes.append("its boxes are not where the layout has them: bent too much, or another print of the sheet")
         answers = [decide.unseen("the boxes of this page are not where its layout has them")] * len(cells)
