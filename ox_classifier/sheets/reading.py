@@ -145,7 +145,7 @@ def _page(pixels: np.ndarray, view: View, name: str, layout: Layout, classifier:
     missing = sorted({marker.id for marker in first.markers} - set(view.numbers))
     if missing:
         notes.append(f"{name}: the {CORNERS[missing[0]]} marker is missing or covered: read by the other three")
-    said = page_code.read(_code(pixels, view, first), layout)
+    said = _told(_code(pixels, view, first), layout)
     wrong = _unknown(said, layout)
     if wrong or said is None:
         return Page(name, None, None, (), (*notes, f"{name}: {wrong}"), shown, view.residual)
@@ -165,6 +165,21 @@ def _code(pixels: np.ndarray, view: View, page: PrintedPage) -> np.ndarray:
     to_code = cv2.getPerspectiveTransform(view.places(place).astype(np.float32), corners.astype(np.float32))
     flat = cv2.warpPerspective(pixels, to_code, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY)
+
+
+def _told(code: np.ndarray, layout: Layout) -> page_code.PageId | None:
+    """What a page's code says: read where it is printed, else, as on bent paper, where it is seen nearby."""
+    said = page_code.read(code, layout)
+    if said is not None:
+        return said
+    for detector in (cv2.QRCodeDetector(), cv2.QRCodeDetectorAruco()):
+        try:
+            text = detector.detectAndDecode(code)[0]
+        except (cv2.error, UnicodeDecodeError):
+            continue
+        if said := page_code.parsed(text):
+            return said
+    return None
 
 
 def _unknown(said: page_code.PageId | None, layout: Layout) -> str:

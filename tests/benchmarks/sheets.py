@@ -65,7 +65,7 @@ def _errors(photo: sheet_photos.Photo, pixels: np.ndarray, layout: Layout, boxes
         left, top, width, height = printed.x, printed.y, printed.width, printed.height
         corners = np.array([(left, top), (left + width, top), (left + width, top + height), (left, top + height)])
         if str(printed.number) not in boxes or not views:
-            errors.append(1.0)
+            errors.append(np.inf)
             continue
         x0, y0, x1, y1 = boxes[str(printed.number)].place
         cut = views[0].places(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
@@ -101,7 +101,11 @@ def figures(found: Counter, errors: Sequence[float], arch: str) -> list[tuple[st
             sum(c for s, c in spoilt if s in ("o", "x", "blank")) / max(sum(c for _, c in spoilt), 1),
             "<=0.02",
         ),
-        ("boxes cut nearer to another question's", float((np.array(errors) > 0.5).sum()), "<=0"),
+        (
+            "boxes cut nearer to another question's",
+            float(((np.array(errors) > 0.5) & np.isfinite(errors)).sum()),
+            "<=0",
+        ),
     ]
 
 
