@@ -61,6 +61,9 @@ WRONG = {
         told | {"pages": [told["pages"][0] | {"markers": told["pages"][0]["markers"][:3]}]}
     ),
     "pages that don't count up": lambda told: told | {"pages": told["pages"][::-1]},
+    "a code elsewhere on page 2": lambda told: (
+        told | {"pages": [told["pages"][0], told["pages"][1] | {"code": {"x": 90, "y": 12, "size": 16.8}}]}
+    ),
     "a page of another size": lambda told: told | {"width": 1e9},
     "copies that don't count up": lambda told: told | {"copies": told["copies"][1:]},
     "an escape sequence": lambda told: told | {"title": "\x1b[2J"},

@@ -8,7 +8,8 @@ at least a cell of white (a sixth of `size`) is around it. All four give 16 poin
 enough. The order of `Marker.corners` is that of `cv2.aruco.ArucoDetector`.
 
 Code: each page of each copy has a QR code (version 1, correction Q: 21 x 21 modules) of its own; `page_code` says what
-it holds and reads it. (x, y) and `size` are those of its 21 modules; four modules of white are around them.
+it holds and reads it. (x, y) and `size` are those of its 21 modules; four modules of white are around them. Markers and
+code stand at the same places on every page, so that a page can be straightened before it is known which one it is.
 
 Boxes: (x, y, width, height) is the middle of the line that is printed `line` wide around the box.
 """
@@ -186,6 +187,8 @@ def _layout(told: Any) -> Layout:
     for what, numbers in (("pages", [p.number for p in pages]), ("copies", [c.number for c in copies])):
         if numbers != list(range(1, len(numbers) + 1)):
             fail(f"{what} are not numbered 1, 2, 3 ...")
+    if any((page.markers, page.code) != (pages[0].markers, pages[0].code) for page in pages):
+        fail("markers or code stand elsewhere on another page")
     if len({box.number for box in boxes}) < len(boxes):
         fail("two boxes have one number")
     if pair := next(overlaps(boxes), None):

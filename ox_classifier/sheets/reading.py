@@ -23,7 +23,6 @@ from ox_classifier.sheets import mark as marks
 from ox_classifier.sheets.cells import DETAIL
 from ox_classifier.sheets.decide import Answer
 from ox_classifier.sheets.layout import CORNERS, Layout
-from ox_classifier.sheets.layout import Page as PrintedPage
 from ox_classifier.sheets.photos import Source
 from ox_classifier.sheets.straighten import NEEDED, View
 
@@ -145,7 +144,7 @@ def _page(pixels: np.ndarray, view: View, name: str, layout: Layout, classifier:
     missing = sorted({marker.id for marker in first.markers} - set(view.numbers))
     if missing:
         notes.append(f"{name}: the {CORNERS[missing[0]]} marker is missing or covered: read by the other three")
-    said = _told(_code(pixels, view, first), layout)
+    said = straighten.page_id(pixels, view.to_photo, layout)
     wrong = _unknown(said, layout)
     if wrong or said is None:
         return Page(name, None, None, (), (*notes, f"{name}: {wrong}"), shown, view.residual)
@@ -153,33 +152,6 @@ def _page(pixels: np.ndarray, view: View, name: str, layout: Layout, classifier:
     boxes, more = _boxes(flat, pixels.shape, view, printed, layout.line, classifier)
     notes += [f"{name}: {note}" for note in more]
     return Page(name, said.page, said.copy, boxes, tuple(notes), shown, view.residual)
-
-
-def _code(pixels: np.ndarray, view: View, page: PrintedPage) -> np.ndarray:
-    """The page's code as `page_code.read` takes it, cut straight from the photograph."""
-    side = (page_code.MODULES + 2 * page_code.QUIET) * page_code.SHARP
-    white = page.code.size * page_code.QUIET / page_code.MODULES
-    left, top, across = page.code.x - white, page.code.y - white, page.code.size + 2 * white
-    place = np.array([(left, top), (left + across, top), (left + across, top + across), (left, top + across)])
-    corners = np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float32) - 0.5
-    to_code = cv2.getPerspectiveTransform(view.places(place).astype(np.float32), corners.astype(np.float32))
-    flat = cv2.warpPerspective(pixels, to_code, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return cv2.cvtColor(flat, cv2.COLOR_RGB2GRAY)
-
-
-def _told(code: np.ndarray, layout: Layout) -> page_code.PageId | None:
-    """What a page's code says: read where it is printed, else, as on bent paper, where it is seen nearby."""
-    said = page_code.read(code, layout)
-    if said is not None:
-        return said
-    for detector in (cv2.QRCodeDetector(), cv2.QRCodeDetectorAruco()):
-        try:
-            text = detector.detectAndDecode(code)[0]
-        except (cv2.error, UnicodeDecodeError):
-            continue
-        if said := page_code.parsed(text):
-            return said
-    return None
 
 
 def _unknown(said: page_code.PageId | None, layout: Layout) -> str:

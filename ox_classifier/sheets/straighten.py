@@ -1,7 +1,4 @@
-"""Photograph → where the pages lie in it: corner markers found, grouped to sheets, and the page laid flat.
-
-Knows no questions and no codes: only where the four markers of a page stand, in millimetres.
-"""
+"""A photograph → the pages in it: corner markers found and grouped, codes read, a page or a part of it laid flat."""
 
 from __future__ import annotations
 
@@ -13,7 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ox_classifier.sheets.layout import DICTIONARY, Page
+from ox_classifier.sheets import page_code
+from ox_classifier.sheets.layout import DICTIONARY, Layout, Page
+from ox_classifier.sheets.page_code import PageId
 
 SIGHT = 1600  # pixels of the longer side in which markers are looked for first
 SMALLEST = 16  # pixels of a picture that can hold a marker
@@ -68,15 +67,74 @@ class View:
 
     def flattened(self, photo: np.ndarray, size: Sequence[float], detail: float) -> np.ndarray:
         """The page of `size` (width, height) in mm as from above, at `detail` pixels a millimetre."""
-        shape = (round(size[0] * detail), round(size[1] * detail))
-        from_pixels = self.to_photo @ np.diag([1 / detail, 1 / detail, 1])
-        return cv2.warpPerspective(
-            photo,
-            from_pixels,
-            shape,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        return straightened(photo, self.to_photo, (0.0, 0.0, *size), scale=detail)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPage:
+    """A page in a photograph: what its code says (None: unreadable), and its place.
+
+    `homography` (3, 3) maps (x, y, 1) in mm to pixels. `markers` are the ids that were seen, `error` is how far in mm
+    their corners are from where the homography has them (root of the mean square).
+    """
+
+    page: PageId | None
+    homography: np.ndarray
+    markers: tuple[int, ...]
+    error: float
+
+    def pixels_per_mm(self, x: float, y: float) -> float:
+        """The photograph's resolution at a place of the sheet, in mm."""
+        points = np.array([[[x, y], [x + 1, y], [x, y + 1]]], np.float64)
+        here = cv2.perspectiveTransform(points, self.homography)[0]
+        return float(np.sqrt(abs(np.linalg.det(here[1:] - here[0]))))
+
+
+def find_sheets(grey: np.ndarray, layout: Layout) -> list[FoundPage]:
+    """Every page of a layout in a photograph, uint8 grey (height, width), the best first; none where none is found."""
+    found = views(markers(grey), printed_corners(layout.pages[0]))
+    return [
+        FoundPage(page_id(grey, view.to_photo, layout), view.to_photo, view.numbers, view.residual) for view in found
+    ]
+
+
+def straightened(
+    photo: np.ndarray, homography: np.ndarray, place: tuple[float, float, float, float], *, scale: float
+) -> np.ndarray:
+    """The part of a page at (x, y, width, height) in mm, cut upright at `scale` pixels a mm; white beyond the photo."""
+    x, y, width, height = place
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    # a pixel's value is that of its middle, and OpenCV counts from the middle of the first
+    to_mm = np.array([[1 / scale, 0, x + 0.5 / scale], [0, 1 / scale, y + 0.5 / scale], [0, 0, 1]])
+    return cv2.warpPerspective(
+        photo,
+        homography @ to_mm,
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(255, 255, 255),
+    )
+
+
+def page_id(photo: np.ndarray, homography: np.ndarray, layout: Layout) -> PageId | None:
+    """What a page's code says: read where it is printed, else, as on bent paper, where it is seen nearby."""
+    printed = layout.pages[0].code
+    module = printed.size / page_code.MODULES
+    quiet = page_code.QUIET * module
+    place = printed.x - quiet, printed.y - quiet, printed.size + 2 * quiet, printed.size + 2 * quiet
+    code = straightened(photo, homography, place, scale=page_code.SHARP / module)
+    code = code if code.ndim == 2 else cv2.cvtColor(code, cv2.COLOR_RGB2GRAY)
+    said = page_code.read(code, layout)
+    if said is not None:
+        return said
+    for detector in (cv2.QRCodeDetector(), cv2.QRCodeDetectorAruco()):
+        try:
+            text = detector.detectAndDecode(code)[0]
+        except (cv2.error, UnicodeDecodeError):
+            continue
+        if said := page_code.parsed(text):
+            return said
+    return None
 
 
 def markers(grey: np.ndarray) -> list[Marker]:
