@@ -43,6 +43,7 @@ LENET = {
     "image_size": 150,
     "color": "rgb",
     "crop": "ink",  # small marks are the hardest for so small a network
+    "average_flips": True,
     "epochs": 20,
     "augmentation": FLIPS | PLACEMENT | HANDWRITING,
     "ema_epochs": 1,

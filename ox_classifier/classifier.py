@@ -17,12 +17,14 @@ from PIL import Image
 from ox_classifier import runs
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
+from ox_classifier.decision import UNSURE, Decision, is_blank
 from ox_classifier.errors import UsageError
 from ox_classifier.names import quoted
 from ox_classifier.runs import Run
 from ox_classifier.session import Session
 
 BATCH = 32
+MOST_LOOKS = 4  # at a picture and its mirror images
 MOST_BATCH_BYTES = 128 * 2**20  # of float32 pixels; images of 4096 pixels a side go one at a time
 Source: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | np.ndarray
 
@@ -32,13 +34,26 @@ class Prediction:
     """One image's answer.
 
     `probabilities` (float32) sum to 1 and stand in the order of `classes`; `path` is None for what was no file. Of an
-    image that could not be read, `error` says why, and all else is None. It unpacks as path, probabilities, error.
+    image that could not be read, `error` says why, and all else is None. `reason` says in words why an answer is
+    unsure: the picture is blank, unlike the training images, or between two classes; "" if it is sure. It unpacks as
+    path, probabilities, error.
     """
 
     path: Path | None
     probabilities: np.ndarray | None
     error: ImageError | None = None
     classes: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def sure(self) -> bool:
+        """Whether the run keeps its promise for this answer: it was read, and `reason` is empty."""
+        return self.probabilities is not None and not self.reason
+
+    @property
+    def answer(self) -> str | None:
+        """The name of the likeliest class, or "unsure" where `reason` says why."""
+        return UNSURE if self.reason else self.label
 
     @property
     def label(self) -> str | None:
@@ -60,7 +75,8 @@ class Prediction:
         return iter((self.path, self.probabilities, self.error))
 
     def __repr__(self) -> str:
-        said = f"error={str(self.error)!r}" if self.error else f"{self.label!r}, {self.probability:.4f}"
+        said = f"error={str(self.error)!r}" if self.error else f"{self.answer!r}, {self.probability:.4f}"
+        said += f", reason={self.reason!r}" if self.reason else ""
         return f"Prediction({said}{f', path={str(self.path)!r}' if self.path else ''})"
 
 
@@ -91,10 +107,14 @@ class Classifier:
         UsageError: If the run has no usable model.onnx.
     """
 
-    def __init__(self, run: Run):
-        self.path = run.path.absolute()
+    def __init__(self, run: Run, *, always_answer: bool = False):
+        self.path, self.always_answer = run.path.absolute(), always_answer
+        trust = run.trust
+        sure = Decision(trust["unsure"].get("threshold", 0.0), trust["outliers"])
+        self.decision = Decision() if always_answer else sure
         self.classes, self.rule = run.classes, run.rule
-        self.batch = max(1, min(BATCH, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
+        looks = MOST_LOOKS if trust["flips"] else 1
+        self.batch = max(1, min(BATCH // looks, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
         if not self.rule.crop:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")
         try:
@@ -102,20 +122,24 @@ class Classifier:
         except FileNotFoundError:
             raise no_network(run) from None
 
-    def __getstate__(self) -> Path:
-        return self.path
+    def __getstate__(self) -> tuple[Path, bool]:
+        return self.path, self.always_answer
 
-    def __setstate__(self, path: Path) -> None:
-        self.__init__(Run(path))
+    def __setstate__(self, state: tuple[Path, bool]) -> None:
+        path, always_answer = state
+        self.__init__(Run(path), always_answer=always_answer)
 
     @classmethod
-    def load(cls, run: str | os.PathLike | Run | None = None) -> Classifier:
+    def load(cls, run: str | os.PathLike | Run | None = None, *, always_answer: bool = False) -> Classifier:
         """The classifier of a run: its name, its path or a `Run`; without one, of the run whose training ended last.
+
+        With `always_answer` no answer is unsure.
 
         Raises:
             UsageError: If there is no such run or it has no usable model.onnx.
         """
-        return cls(run if isinstance(run, Run) else runs.find(run if run is None else Path(run)))
+        found = run if isinstance(run, Run) else runs.find(run if run is None else Path(run))
+        return cls(found, always_answer=always_answer)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 of shape (n, classes), of uint8 images of the run's shape (n, h, w, c).
@@ -182,4 +206,7 @@ class Classifier:
             if isinstance(decoded, ImageError):
                 yield Prediction(path, None, decoded, self.classes)
             else:
-                yield Prediction(path, next(answers), None, self.classes)
+                answer = next(answers)
+                blank = self.decision.threshold > 0 and is_blank(decoded)
+                reason = self.decision.reason(answer, self.classes, blank=blank)
+                yield Prediction(path, answer, None, self.classes, reason)

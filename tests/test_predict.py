@@ -63,7 +63,10 @@ def test_csv_has_a_column_a_class_full_paths_and_natural_order(run, tmp_path):
 def test_json_lines(run, tmp_path):
     red(tmp_path / "ㅇ.png", 255)
     (line,) = ox("ㅇ.png", "--json").stdout.splitlines()
-    assert json.loads(line) == {"path": "ㅇ.png", "predicted": "x", "probabilities": {"o": 0.0, "x": 1.0}}
+    assert json.loads(line) == {"path": "ㅇ.png", "predicted": "x", "probabilities": {"o": 0.0, "x": 1.0}} | {
+        "answer": "x",
+        "reason": "",
+    }
 
 
 def test_an_unreadable_file_is_a_row_and_exit_code_1_at_the_end(run, tmp_path):
@@ -145,7 +148,11 @@ def test_prediction_loads_no_tensorflow(run, tmp_path):
         "print(sorted({'tensorflow', 'keras', 'matplotlib', 'sklearn'} & set(sys.modules)), code)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["path,predicted,o,x,error", "a.png,x,0.000000,1.000000,", "[] 0"]
+    assert done.stdout.splitlines() == [
+        "path,predicted,o,x,error,answer,reason",
+        "a.png,x,0.000000,1.000000,,x,",
+        "[] 0",
+    ]
 
 
 def test_a_reader_that_goes_away_is_no_error(run, tmp_path):
@@ -153,7 +160,7 @@ def test_a_reader_that_goes_away_is_no_error(run, tmp_path):
         red(tmp_path / "in" / f"{number}.png", 255)
     command = f"{sys.executable} -m ox_classifier predict in --csv | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
-    assert done.stdout == "path,predicted,o,x,error\n"
+    assert done.stdout == "path,predicted,o,x,error,answer,reason\n"
     assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("run lenet-1")
 
 
@@ -170,7 +177,15 @@ def test_classes_named_like_our_columns_get_columns_of_their_own(run, tmp_path):
     red(tmp_path / "a.png", 51)
     run.update(classes=["error", "path"])
     rows = list(csv.DictReader(io.StringIO(ox("a.png", "--csv").stdout)))
-    expected = {"path": "a.png", "predicted": "error", "p_error": "0.800000", "p_path": "0.200000", "error": ""}
+    expected = {
+        "path": "a.png",
+        "predicted": "error",
+        "p_error": "0.800000",
+        "p_path": "0.200000",
+        "error": "",
+        "answer": "error",
+        "reason": "",
+    }
     assert rows == [expected]
     told = json.loads(ox("a.png", "--json").stdout)
     assert told["path"] == "a.png" and told["probabilities"] == {"error": 0.8, "path": 0.2}

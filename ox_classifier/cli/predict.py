@@ -6,6 +6,7 @@ import glob
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,8 +28,11 @@ def predict(
     run: Annotated[str | None, typer.Option(help="Name or path of a run [default: the latest].")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+    always_answer: Annotated[
+        bool, typer.Option("--always-answer", help="Name a class even where the run is unsure of it.")
+    ] = False,
 ) -> None:
-    """Say which class each image is, with a probability for every class.
+    """Say which class each image is, with a probability for every class, or that it is unsure, and why.
 
     Example: ox predict photos/ --csv > answers.csv
     """
@@ -37,12 +41,14 @@ def predict(
             raise UsageError("--csv and --json were both given: choose one")
         from ox_classifier import runs
         from ox_classifier.classifier import Classifier
+        from ox_classifier.decision import UNSURE
 
         paths = collect(source)
         found = runs.find(run)
-        classifier = Classifier(found)
+        classifier = Classifier(found, always_answer=always_answer)
         say(_which(found))
-        write = _write_csv if as_csv else _write_json if as_json else _write_text
+        answers = (*classifier.classes, *((UNSURE,) if classifier.decision.threshold > 0 else ()))
+        write = _write_csv if as_csv else _write_json if as_json else partial(_write_text, answers=answers)
         failed = write(track(classifier.predict(paths), label="predicting", total=len(paths)), classifier.classes)
         if failed:
             rows = "its row says" if failed == 1 else "their rows say"
@@ -95,14 +101,16 @@ def _which(run: Run) -> str:
 def _write_csv(predictions: Iterator, classes: tuple[str, ...]) -> int:
     _write_utf8()
     show = _shown if sys.stdout.isatty() else str  # a file or a pipe gets names as they are
-    sys.stdout.write(csv_line(map(show, ("path", "predicted", *class_columns(classes), "error"))))
+    sys.stdout.write(csv_line(map(show, ("path", "predicted", *class_columns(classes), "error", "answer", "reason"))))
     failed = risky = 0
-    for path, probabilities, error in predictions:
+    for prediction in predictions:
+        path, probabilities, error = prediction
         if error:
             failed += 1
-            row = (str(path), "", *("" for _ in classes), error.reason)
+            row = (str(path), "", *("" for _ in classes), error.reason, "", "")
         else:
-            row = (str(path), classes[probabilities.argmax()], *(f"{p:.6f}" for p in probabilities), "")
+            shares = (f"{p:.6f}" for p in probabilities)
+            row = (str(path), prediction.label, *shares, "", prediction.answer, prediction.reason)
         risky += formulas(row[:2]) > 0
         sys.stdout.write(csv_line(map(show, row)))
     if risky:
@@ -113,29 +121,31 @@ def _write_csv(predictions: Iterator, classes: tuple[str, ...]) -> int:
 def _write_json(predictions: Iterator, classes: tuple[str, ...]) -> int:
     _write_utf8()
     failed = 0
-    for path, probabilities, error in predictions:
+    for prediction in predictions:
+        path, probabilities, error = prediction
         if error:
             failed += 1
             row = {"path": str(path), "error": error.reason}
         else:
             answers = {name: round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)}
-            row = {"path": str(path), "predicted": classes[probabilities.argmax()], "probabilities": answers}
+            row = {"path": str(path), "predicted": prediction.label, "probabilities": answers}
+            row |= {"answer": prediction.answer, "reason": prediction.reason}
         sys.stdout.write(f"{json_line(row)}\n")
     return failed
 
 
-def _write_text(predictions: Iterator, classes: tuple[str, ...]) -> int:
+def _write_text(predictions: Iterator, _classes: tuple[str, ...], *, answers: tuple[str, ...]) -> int:
     failed = 0
-    names = tuple(map(_shown, classes))
-    width = max(map(width_of, names))
-    for path, probabilities, error in predictions:
+    width = max(width_of(_shown(name)) for name in answers)
+    for prediction in predictions:
+        path, probabilities, error = prediction
         if error:
             failed += 1
             sys.stdout.write(f"{'?':<{width}}          {_shown(path)}  ({_shown(error.reason)})\n")
         else:
-            sys.stdout.write(
-                f"{padded(names[probabilities.argmax()], width)}  {probabilities.max():.4f}  {_shown(path)}\n"
-            )
+            said = padded(_shown(prediction.answer), width)
+            why = f"  ({_shown(prediction.reason)})" if prediction.reason else ""
+            sys.stdout.write(f"{said}  {probabilities.max():.4f}  {_shown(path)}{why}\n")
     return failed
 
 

@@ -19,7 +19,9 @@ from ox_classifier.errors import GateError, UsageError
 from ox_classifier.training.recipe import Arch, Balance, Color, Crop, Monitor, Recipe
 
 DATA, NETWORK, OPTIMISATION, SPLITS, DEVICE, RUN = "Data", "Network", "Optimisation", "Splits", "Device", "Run"
-SETTINGS = tuple("epochs batch_size image_size color crop learning_rate dropout monitor weights views".split())
+SETTINGS = tuple(
+    "epochs batch_size image_size color crop learning_rate dropout monitor weights views max_error".split()
+)
 
 
 def defaults(arch: str) -> dict[str, object]:
@@ -89,6 +91,10 @@ def train(
     blur: varied.Blur = None,
     contrast: varied.Contrast = None,
     invert: varied.Invert = None,
+    max_error: Annotated[
+        float | None,
+        _option(OPTIMISATION, "--max-error", told="Share of wrong answers to promise; others are unsure."),
+    ] = None,
     val_fraction: Annotated[
         float, _option(SPLITS, "--val-fraction", told="Share of train held out where there is no val folder.")
     ] = 0.2,

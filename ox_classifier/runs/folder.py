@@ -159,6 +159,14 @@ class Run:
         return self.config.get("results", {})
 
     @property
+    def trust(self) -> dict:
+        """`calibration` and `unsure` as training left them, {} each where nothing was held out; `outliers`: whether
+        some were taught; `flips`: whether answers are averaged over mirror images.
+        """
+        known = {name: dict(self.config.get(name) or {}) for name in ("calibration", "unsure")}
+        return known | {"outliers": bool(self.config.get("outliers")), "flips": bool(self.config.get("average_flips"))}
+
+    @property
     def best_epoch(self) -> int:
         """The epoch that was kept, from 1."""
         return self._recorded("best_epoch")

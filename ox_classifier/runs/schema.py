@@ -141,6 +141,24 @@ DATA = {
     "fingerprint": text(100),
 }
 OUTLIERS = {"root": text(4096, least=1), "images": whole(1), "fingerprint": text(100)}
+CALIBRATION = {
+    "temperature": number(0.01, 100),
+    "split": text(20),
+    "images": whole(),
+    "ece_before": number(0, 1),
+    "ece_after": number(0, 1),
+}
+UNSURE = {
+    "threshold": number(0, 1),
+    "max_error": number(0, 0.5),
+    "promise": number(0, 1),
+    "confidence": number(0, 1),
+    "images": whole(1),
+    "accepted": whole(),
+    "wrong": whole(),
+    "images_needed": maybe(whole()),
+    "coverage": number(0, 1),
+}
 KEYS: dict[str, Check] = {
     "arch": text(100, least=1),
     "state": choice(*STATES),
@@ -178,6 +196,10 @@ KEYS: dict[str, Check] = {
     "interrupted": boolean,
     "results": table(_result, keys=choice(*SPLITS)),
     "onnx": fields({"max_difference": number(), "images": whole()}),
+    "calibration": maybe(fields(CALIBRATION, needed=("temperature",), closed=True)),
+    "unsure": maybe(fields(UNSURE, needed=tuple(UNSURE), closed=True)),
+    "max_error": number(0, 0.5),
+    "average_flips": boolean,
     "weights_digest": text(100),
     "seconds": number(),
 }

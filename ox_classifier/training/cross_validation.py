@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median_low
 
+import numpy as np
+
 from ox_classifier import runs
 from ox_classifier.classifier import Classifier
 from ox_classifier.console import say
@@ -19,6 +21,7 @@ from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
 from ox_classifier.training.tasks import answers, task_of
 from ox_classifier.training.train import record, train
+from ox_classifier.training.trust import Trust
 
 SUFFIX = "-cv"
 HELD_OUT = "held_out.csv"
@@ -52,7 +55,7 @@ def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
     """Train what is not trained yet of a cross-validation whose last run is `last`."""
     with held(last.path):
         try:
-            rates = _learn_folds(recipe, prepared, device, last)
+            learned = _learn_folds(recipe, prepared, device, last)
         except DivergedError:
             last.update(state="failed")
             raise
@@ -60,15 +63,21 @@ def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
             last.update(state="interrupted")
             say(f"stopped; go on with: ox train --resume {runs.reference(last)}")
             raise
-        if rates is None:
+        if learned is None:
             last.update(state="interrupted")
             return last
+        rates, trust = learned
         say(f"{last.name} learns from everything, for {len(rates)} epochs: the median of the folds' best ones")
-        return train(recipe, _everything(recipe, prepared), device, source=last.data_source, resumed=last, rates=rates)
+        everything = _everything(recipe, prepared)
+        return train(recipe, everything, device, source=last.data_source, resumed=last, rates=rates, trust=trust)
 
 
-def _learn_folds(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> tuple[float, ...] | None:
-    """Train the folds, write what they answer; gives the learning rates of the last run, None if one was stopped."""
+def _learn_folds(
+    recipe: Recipe, prepared: Prepared, device: Device, last: Run
+) -> tuple[tuple[float, ...], Trust] | None:
+    """Train the folds, write what they answer; gives the learning rates of the last run and what is known of its
+    answers, None if a fold was stopped.
+    """
     base = last.name.removesuffix(SUFFIX)
     done, held_out = [], []
     datasets = prepared.folds(recipe.folds, recipe.rule, on_demand=recipe.frozen)
@@ -81,7 +90,9 @@ def _learn_folds(recipe: Recipe, prepared: Prepared, device: Device, last: Run) 
     last.write_table(HELD_OUT, ("path", "label", "fold", *class_columns(last.classes)), sorted(held_out))
     results = [(fold.name, fold.results["val"]["correct"], fold.results["val"]["images"]) for fold in done]
     last.update(cross_validation=[list(result) for result in results])
-    return _rates(done)
+    probabilities = np.array([row[3:] for row in held_out], dtype=np.float32)
+    truth = np.array([last.classes.index(row[1]) for row in held_out])
+    return _rates(done), Trust.of_folds(done, probabilities, truth, recipe.max_error)
 
 
 def _fold(recipe: Recipe, dataset: ImageDataset, device: Device, last: Run, name: str) -> Run:

@@ -36,6 +36,7 @@ LIMITS = {
     "val_fraction": (0, 0.9, False, "a share of the images", "0.2"),
     "test_fraction": (0, 0.9, True, "a share of the images", "0.2"),
     "folds": (2, 100, True, "a number of folds", "5"),
+    "max_error": (0, 0.5, False, "a share of wrong answers", "0.01"),
 }
 OPTIONS = {"ema_epochs": "--average"}
 MOST_HELD_OUT = 0.95
@@ -63,6 +64,7 @@ class Recipe:
     monitor: str = "val_accuracy"
     seed: int = 0
     augmentation: dict = field(default_factory=dict)  # settings of Augmenter; empty: none
+    average_flips: bool = False  # answer by the mean over a picture and its mirror images, where training mirrors
     ema_epochs: float = 0  # epochs that the moving average of the weights reaches over; 0: keep the last step's
     balance: bool = True  # weigh the classes where they differ by more than 1:1.5
     patience: int = 10  # epochs without improvement, after which training stops
@@ -70,6 +72,7 @@ class Recipe:
     views: int | None = None
     fine_tune: int = 0
     mixed_precision: bool = False
+    max_error: float = 0.01  # the share of wrong answers that the run promises to stay under, where it answers
     val_fraction: float = 0.2
     test_fraction: float = 0.0
     group: str | None = None
@@ -100,6 +103,14 @@ class Recipe:
     def frozen(self) -> bool:
         """Whether only a head on a frozen base is trained."""
         return ARCHITECTURES[self.arch].frozen
+
+    @property
+    def mirrored(self) -> tuple[tuple[int, ...], ...]:
+        """The axes along which each further look of the trained network is mirrored, as it was in training."""
+        axes = [axis for axis, flip in ((1, "vertical_flip"), (2, "horizontal_flip")) if self.augmentation.get(flip)]
+        if not self.average_flips:
+            return ()
+        return tuple((axis,) for axis in axes) + (((1, 2),) if len(axes) == 2 else ())
 
     @property
     def rule(self) -> PixelRule:

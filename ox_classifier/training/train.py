@@ -20,13 +20,14 @@ from ox_classifier.devices import Device
 from ox_classifier.errors import DivergedError, OxError, UsageError
 from ox_classifier.files import remove_parts, replacing
 from ox_classifier.intervals import accuracy_text
-from ox_classifier.networks import onnx_export
+from ox_classifier.networks import answering, onnx_export
 from ox_classifier.runs.hold import held
 from ox_classifier.training import state
 from ox_classifier.training.exposure import outliers_an_epoch
 from ox_classifier.training.history import COLUMNS, History
 from ox_classifier.training.recipe import Recipe
 from ox_classifier.training.tasks import Task, task_of, weights_of_classes
+from ox_classifier.training.trust import Trust
 
 PARITY_LIMIT = 1e-4
 PARITY_LIMIT_FLOAT16 = 1e-2  # float16 has three digits
@@ -43,11 +44,13 @@ def train(
     resumed: runs.Run | None = None,
     rates: tuple[float, ...] = (),
     fold_of: str | None = None,
+    trust: Trust | None = None,
 ) -> runs.Run:
     """Train a network on a dataset and leave everything in a run folder: a new one, or that of a `resumed` run.
 
     `source` is what was given as data, which `--resume` reads again. With `rates`, nothing is held out, and these are
-    the learning rates of the epochs. `fold_of` names the cross-validation that the run is a fold of.
+    the learning rates of the epochs, and `trust` is what is known of its answers. `fold_of` names the cross-validation
+    that the run is a fold of.
 
     Raises:
         UsageError: If the network can't take images of this size, the run can't be made, or the images of a resumed
@@ -72,7 +75,7 @@ def train(
             task.prepare()
             run.update(state="training", **task.details)
             history = task.fit(run.path, lambda rows: write_history(run, rows))
-            finish(run, task, dataset, history, seconds=time.monotonic() - start)
+            finish(run, task, dataset, history, seconds=time.monotonic() - start, trust=trust)
         except DivergedError:
             run.update(state="failed")
             _forget_state(run)
@@ -169,8 +172,12 @@ def write_history(run: runs.Run, rows: list[dict]) -> None:
     run.write_table("history.csv", COLUMNS, values)
 
 
-def finish(run: runs.Run, task: Task, dataset: ImageDataset, history: History, *, seconds: float) -> None:
+def finish(
+    run: runs.Run, task: Task, dataset: ImageDataset, history: History, *, seconds: float, trust: Trust | None = None
+) -> None:
     """Save the best epoch as model.keras and model.onnx, prove the two equal, and say how good they are.
+
+    model.onnx gives calibrated probabilities: as `trust` says, or as the validation images do.
 
     The run counts as finished once run.json says so, and what is needed to resume it goes only then.
     """
@@ -180,19 +187,25 @@ def finish(run: runs.Run, task: Task, dataset: ImageDataset, history: History, *
         onnx_export.write(task.model, beside)
     classifier = Classifier(run)
     probe = dataset.images("val" if len(dataset.labels("val")) else "train")[: task.parity_images]
+    difference = parity(task.model, classifier, probe)
+    if task.recipe.mirrored:
+        answering.average_mirrored(run.onnx_file, task.recipe.mirrored)
+        classifier = Classifier(run)
+    answers = {split: task.probabilities(split, classifier) for split in ("val", "test") if len(dataset.labels(split))}
+    trust = trust or Trust.of_validation(answers.get("val"), dataset.labels("val"), task.recipe.max_error)
+    answering.temper(run.onnx_file, trust.temperature)
     results = {}
-    for split in ("val", "test"):
+    for split, answer in answers.items():
         truth = dataset.labels(split)
-        if len(truth):
-            right = int((task.probabilities(split, classifier).argmax(axis=1) == truth).sum())
-            results[split] = {"correct": right, "images": len(truth)}
+        results[split] = {"correct": int((answer.argmax(axis=1) == truth).sum()), "images": len(truth)}
     run.update(
         best_epoch=history.best_row["epoch"],
         epochs_trained=len(history.rows),
         fine_tuned_from=history.fine_tuned_from,
         interrupted=history.interrupted,
         results=results,
-        onnx={"max_difference": parity(task.model, classifier, probe), "images": len(probe)},
+        onnx={"max_difference": difference, "images": len(probe)},
+        **trust.as_config(),
         weights_digest=state.digest(task.model),
         seconds=round(seconds, 1),
         state="interrupted" if history.interrupted else "finished",
@@ -205,6 +218,7 @@ def finish(run: runs.Run, task: Task, dataset: ImageDataset, history: History, *
     say(f"{kind} epoch {history.best_row['epoch']} of {len(history.rows)}, {seconds:.0f} s")
     for split, result in results.items():
         say(f"{split} accuracy {accuracy_text(result['correct'], result['images'])}")
+    say(trust.in_words())
 
 
 def parity(model: keras.Model, classifier: Classifier, pixels: np.ndarray) -> float:
