@@ -83,7 +83,7 @@ def _open(path: Path):
     try:
         import pypdfium2
     except ImportError:
-        raise UsageError(f"{path} is a PDF; to read it: pip install 'ox-classifier[sheets]'") from None
+        raise UsageError(f"{path} is a PDF; to read it: pip install pypdfium2") from None
     try:
         return pypdfium2.PdfDocument(path)
     except (pypdfium2.PdfiumError, OSError, ValueError) as error:
