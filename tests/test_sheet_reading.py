@@ -386,7 +386,17 @@ def test_what_is_refused_is_one_sentence(photos, tmp_path, line, content, said):
     assert said in sentence and not (tmp_path / "out").exists() and done.stdout == ""
 
 
+def locked(path: Path) -> Path:
+    fpdf = pytest.importorskip("fpdf", reason="no fpdf2: pip install '.[sheets]'")
+    document = fpdf.FPDF()
+    document.add_page()
+    document.set_encryption(owner_password="a", user_password="b")
+    document.output(str(path))
+    return path
+
+
 PDFS = {
+    "locked": (locked, "is locked by a password"),
     "no PDF": (lambda path: written(path, "%PDF-1.4 nothing more"), "is no PDF that can be read"),
     "empty": (lambda path: written(path, ""), "is no PDF that can be read"),
     "5,000 pages": (lambda path: written(path, many_pages(5000)), "has 5,000 pages, at most 1,000"),
