@@ -40,6 +40,7 @@ ALLOWED = {
     "classifier": GROUND | {"data", "runs", "session"},
     "training": GROUND | {"augmentation", "audit", "classifier", "data", "devices", "networks", "runs"},
     "report": GROUND | {"audit", "classifier", "data", "onnx_file", "runs", "session"},
+    "sheets": GROUND | {"classifier", "data", "report", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
     "front": GROUND | {"augmentation", "classifier", "devices", "inspection", "report", "runs", "training"},
     "cli": {"*"},
