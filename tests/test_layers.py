@@ -41,6 +41,7 @@ ALLOWED = {
     "training": GROUND | {"augmentation", "audit", "classifier", "data", "devices", "networks", "runs"},
     "report": GROUND | {"audit", "classifier", "data", "onnx_file", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
+    "export": GROUND | {"classifier", "data", "devices", "networks", "report", "runs", "session"},
     "front": GROUND | {"augmentation", "classifier", "devices", "inspection", "report", "runs", "training"},
     "cli": {"*"},
 }

@@ -33,7 +33,7 @@ def describe(
     model.producer_name, model.producer_version = PRODUCER, __version__
     told = {entry.key: entry.value for entry in model.metadata_props} | {
         "classes": json.dumps(list(classes), ensure_ascii=False),
-        "pixels": json.dumps(rule.as_dict()),
+        "pixels": json.dumps(rule.as_dict(), ensure_ascii=False),
         "producer": f"{PRODUCER} {__version__}",
         "output": meaning(model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value, classes),
     }

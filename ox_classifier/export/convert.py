@@ -1,0 +1,139 @@
+"""A run's network → the files of a format, with the run's temperature in it. Needs TensorFlow."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ox_classifier.devices import stderr_held_back
+from ox_classifier.errors import OxError
+from ox_classifier.export.formats import Format
+
+QUANTIZED = ["Conv", "MatMul", "Gemm"]  # where nearly all weights and all the time are
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a format is made of: the run's own model.onnx, its Keras network, and what must be true of both.
+
+    `model` has the run's temperature in it; `samples` are training images, float32 of shape (n, height, width,
+    channels), from which 8-bit weights take their scales.
+    """
+
+    onnx_file: Path
+    model: keras.Model
+    classes: Sequence[str]
+    samples: np.ndarray
+
+
+def convert(source: Source, form: Format, folder: Path, *, int8: bool) -> None:
+    """Write the model of a format into a folder."""
+    with _quiet():
+        (WRITERS_INT8 if int8 else WRITERS)[form.name](source, folder / form.file)
+
+
+def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
+    """The network with its last scores divided by a temperature, which is done to that layer's weights, in place.
+
+    Raises:
+        OxError: If its last layer is no Dense layer that ends in probabilities.
+    """
+    last = model.layers[-1]
+    if not isinstance(last, keras.layers.Dense) or last.activation.__name__ not in ("sigmoid", "softmax"):
+        raise OxError(
+            f"the last layer, {last.name}, is no Dense layer with sigmoid or softmax: it takes no temperature"
+        )
+    if temperature != 1:
+        last.set_weights([weight / temperature for weight in last.get_weights()])
+    return model
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the log lines of converters, which are shown if one fails."""
+    with stderr_held_back(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _onnx(source: Source, path: Path) -> None:
+    shutil.copyfile(source.onnx_file, path)
+
+
+def _onnx_int8(source: Source, path: Path) -> None:
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    class Samples(CalibrationDataReader):
+        rows = iter(source.samples)
+
+        def get_next(self) -> dict | None:
+            row = next(self.rows, None)
+            return None if row is None else {"pixels": row[None]}
+
+    quantize_static(
+        source.onnx_file,
+        path,
+        Samples(),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        reduce_range=True,  # 7 bits of weights, so that processors without VNNI can't overflow and answer otherwise
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=QUANTIZED,
+    )
+
+
+def _saved_model(source: Source, path: Path) -> None:
+    source.model.export(path, format="tf_saved_model", verbose=False)
+
+
+def _litert(source: Source, path: Path) -> None:
+    _write_litert(source, path, int8=False)
+
+
+def _litert_int8(source: Source, path: Path) -> None:
+    _write_litert(source, path, int8=True)
+
+
+def _write_litert(source: Source, path: Path, *, int8: bool) -> None:
+    """Through a SavedModel, and with labels.txt in a zip behind the network, which is where LiteRT's tools look."""
+    with tempfile.TemporaryDirectory() as folder:
+        _saved_model(source, Path(folder) / "saved_model")
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder) / "saved_model"))
+        if int8:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([row[None]] for row in source.samples)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, tf.lite.OpsSet.TFLITE_BUILTINS]
+        path.write_bytes(converter.convert())
+    with zipfile.ZipFile(path, "a") as behind:
+        behind.writestr("labels.txt", "".join(f"{name}\n" for name in source.classes))
+
+
+def _openvino(source: Source, path: Path) -> None:
+    _write_openvino(source.onnx_file, path)
+
+
+def _openvino_int8(source: Source, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _onnx_int8(source, Path(folder) / "model.onnx")
+        _write_openvino(Path(folder) / "model.onnx", path)
+
+
+def _write_openvino(onnx_file: Path, path: Path) -> None:
+    import openvino
+
+    openvino.save_model(openvino.convert_model(onnx_file), path, compress_to_fp16=False)
+
+
+WRITERS = {"onnx": _onnx, "litert": _litert, "saved-model": _saved_model, "openvino": _openvino}
+WRITERS_INT8 = {"onnx": _onnx_int8, "litert": _litert_int8, "openvino": _openvino_int8}
