@@ -60,7 +60,14 @@ def export(
         devices.quiet_tensorflow()
         from ox_classifier.export import write
 
-        say(_told(write.write(found, form, place, int8=int8, licence=license_)))
+        parity = write.write(found, form, place, int8=int8, licence=license_)
+        say(_told(parity))
+        trained, now = found.results.get(parity["split"]), parity["accuracy"]["run"]
+        if trained and (trained["correct"], trained["images"]) != (now["correct"], now["images"]):
+            say(
+                f"after training {trained['correct']:,} were right: the images, or the ox or processor that reads "
+                "them, have changed since; ox train --repeat says which"
+            )
         typer.echo(place)
 
 

@@ -15,6 +15,15 @@ from ox_classifier.runs import Run
 SPLITS = {"val": "validation", "test": "test"}
 MOST_SOURCES = 20
 LEAST_SOURCE = 5  # images: of fewer, an accuracy says nothing
+NOT_FOR = """## What it must not be used for
+
+- Decisions about people (marks of an examination, votes, contracts, health) without a person who looks at each
+  doubtful answer.
+- Pictures of anything but its classes: it names one of them all the same, sometimes with a high probability.
+- Pictures from other sources than those it was trained on, until its accuracy there was measured
+  (`ox report RUN --data FOLDER`).
+- To tell who wrote something, or whether it is genuine.
+"""
 
 
 @dataclass(frozen=True)
@@ -28,19 +37,19 @@ class Measured:
 def card(run: Run, form: Format, measured: Measured, *, int8: bool, licence: str) -> str:
     """The card as Markdown."""
     parts = [
-        head(run, form, int8=int8, licence=licence),
+        head(run, form, measured, int8=int8, licence=licence),
         _what(run, form, int8=int8),
         _use(run, form),
         _training(run),
         _measured(run, measured),
         _unsure(run),
-        _not_for(run),
+        NOT_FOR,
         _equal(measured.parity),
     ]
     return "\n".join(parts)
 
 
-def head(run: Run, form: Format, *, int8: bool, licence: str) -> str:
+def head(run: Run, form: Format, measured: Measured, *, int8: bool, licence: str) -> str:
     """The lines between `---` that hubs read: YAML, each value of which is also JSON."""
     tags = ["image-classification", "ox", run.arch, form.name, *(["int8"] if int8 else [])]
     results = [
@@ -49,7 +58,7 @@ def head(run: Run, form: Format, *, int8: bool, licence: str) -> str:
             "dataset": {"type": "imagefolder", "name": run.data_source.name, "split": SPLITS[split]},
             "metrics": [{"type": "accuracy", "value": round(row["correct"] / row["images"], 4)}],
         }
-        for split, row in run.results.items()
+        for split, row in _results(run, measured).items()
         if split in SPLITS
     ]
     values = {
@@ -104,15 +113,15 @@ def _training(run: Run) -> str:
     beside = f" Beside them {outliers['images']:,} images of no class, to be undecided on." if outliers else ""
     return (
         "## Trained on\n\n"
-        f"The folder `{_plain(run.data_source.name)}`, {sum(counts.values()):,} images (fingerprint of all files, labels "
-        f"and splits: `{run.fingerprint}`).{beside}{base}\n\n"
+        f"The folder `{_plain(run.data_source.name)}`, {sum(counts.values()):,} images (fingerprint of all files, "
+        f"labels and splits: `{run.fingerprint}`).{beside}{base}\n\n"
         "| class | training images |\n|---|---:|\n" + "\n".join(rows) + "\n"
     )
 
 
 def _measured(run: Run, measured: Measured) -> str:
     lines = ["## How good it is\n"]
-    for split, row in run.results.items():
+    for split, row in _results(run, measured).items():
         lines.append(f"- {SPLITS.get(split, split)} accuracy {accuracy_text(row['correct'], row['images'])}")
     if not run.results:
         lines.append("- Nothing was held out, so no accuracy is known.")
@@ -122,7 +131,7 @@ def _measured(run: Run, measured: Measured) -> str:
     elif "val" in run.results:
         lines.append("\nThe validation images chose the best epoch, so their accuracy is a little too high.")
     lines.append(
-        "The interval holds for pictures like those it was measured on; other pens, papers, cameras and hands may "
+        "\nThe interval holds for pictures like those it was measured on; other pens, papers, cameras and hands may "
         "give another accuracy."
     )
     named = {name: row for name, row in measured.sources.items() if row[1] >= LEAST_SOURCE}
@@ -134,6 +143,14 @@ def _measured(run: Run, measured: Measured) -> str:
         if len(worst) > MOST_SOURCES:
             lines.append(f"\n{len(worst) - MOST_SOURCES} better ones are left out.")
     return "\n".join(lines) + "\n"
+
+
+def _results(run: Run, measured: Measured) -> dict[str, Mapping]:
+    """Right answers by split: as training measured them, but those of this file where the export measured them."""
+    split = measured.parity["split"]
+    return {
+        name: measured.parity["accuracy"]["exported"] if name == split else row for name, row in run.results.items()
+    }
 
 
 def _source_row(name: str, correct: int, images: int) -> str:
@@ -162,28 +179,18 @@ def _unsure(run: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _not_for(run: Run) -> str:
-    return (
-        "## What it must not be used for\n\n"
-        "- Decisions about people (marks of an examination, votes, contracts, health) without a person who looks at "
-        "each doubtful answer.\n"
-        "- Pictures that are none of its classes: it was not measured on them, and a high probability for one says "
-        "nothing.\n"
-        "- Pictures from another source than those above, until its accuracy there was measured: "
-        "`ox report RUN --data FOLDER`.\n"
-        "- To tell who wrote something, or whether it is genuine.\n"
-    )
-
-
 def _equal(parity: Mapping) -> str:
     run, exported = parity["accuracy"]["run"], parity["accuracy"]["exported"]
     seen = parity["run"]
+    moved = f"no probability moves by more than {seen['max_difference']:.1e}"
+    if seen["max_difference"] == 0:
+        moved = "every probability is the same"
     return (
         "## Is this file the network that was trained?\n\n"
         f"All {seen['images']:,} {parity['split']} images went through this file in its own runtime "
-        f"({parity['runtime']['package']} {parity['runtime']['version']}): {seen['answers_changed']} answers differ from "
-        f"those of the run, and no probability moves by more than {seen['max_difference']:.1e}. Right are "
-        f"{exported['correct']:,} (95 % interval {_span(exported)}), in the run {run['correct']:,} ({_span(run)}). "
+        f"({parity['runtime']['package']} {parity['runtime']['version']}): {seen['answers_changed']} answers differ "
+        f"from those of the run, and {moved}. It names {exported['correct']:,} right (95 % interval "
+        f"{_span(exported)}), the run {run['correct']:,} ({_span(run)}). "
         "`parity.json` has it all.\n"
     )
 

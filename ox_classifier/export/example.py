@@ -28,7 +28,7 @@ for file in sys.argv[1:] or [here / "golden" / name for name in golden]:
     answer = {asks}[0]
     if len(answer) == 1:  # of two classes, the probability of the second
         answer = np.array([1 - answer[0], answer[0]])
-    print(file, "→", classes[answer.argmax()], *(f"{{name}} {{p:.4f}}" for name, p in zip(classes, answer)))
+    print(f"{{file}}:", classes[answer.argmax()], *(f"{{name}} {{p:.4f}}" for name, p in zip(classes, answer)))
     if not sys.argv[1:]:
         expected = [golden[file.name][name] for name in classes]
         if np.abs(answer - expected).max() > {limit}:
