@@ -65,8 +65,8 @@ def export(
         trained, now = found.results.get(parity["split"]), parity["accuracy"]["run"]
         if trained and (trained["correct"], trained["images"]) != (now["correct"], now["images"]):
             say(
-                f"after training {trained['correct']:,} were right: the images, or the ox or processor that reads "
-                "them, have changed since; ox train --repeat says which"
+                f"after training {trained['correct']:,} were right: the images, the way ox reads them, or "
+                "the processor changed since"
             )
         typer.echo(place)
 

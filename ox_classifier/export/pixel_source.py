@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import sys
 from collections.abc import Iterator
 
@@ -56,7 +57,7 @@ def pixel_source(rule: PixelRule) -> str:
         height=rule.height,
         width=rule.width,
         mode=COLORS[rule.color],
-        formats=PILLOW_FORMATS,
+        formats=json.dumps(PILLOW_FORMATS).replace("[", "(").replace("]", ")"),
         at_least=2 * max(rule.detail),
         channels=rule.shape[2],
         box="region(image)" if cropped else "None",

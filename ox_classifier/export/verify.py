@@ -30,18 +30,27 @@ def verify(path: Path) -> str:
     """
     exported = folder.read(path)
     exported.format.need()
-    wrong = [f"{name} is not the file that was exported" for name in exported.changed()]
-    wrong += _labels(exported)
     seen, limit = _golden(exported), parity.golden_limit(int8=exported.int8)
-    if seen.answers_changed or seen.max_difference > limit:
+    wrong = problems(exported, seen)
+    if wrong:
+        raise GateError(f"{path} is not what was exported: {'; '.join(wrong)}")
+    same = f"{counted(seen.images, 'golden image')} answered as exported"
+    return f"{same}, largest difference {seen.max_difference:.2g} (limit {limit:g})"
+
+
+def problems(exported: Exported, seen: parity.Agreement | None = None) -> list[str]:
+    """What is wrong with a folder: files that are others, names that contradict each other, golden answers that moved.
+
+    `seen` is how its golden images were answered, if they were asked.
+    """
+    wrong = [f"{name} is not the file that was exported" for name in exported.changed()] + _contradictions(exported)
+    limit = parity.golden_limit(int8=exported.int8)
+    if seen and (seen.answers_changed or seen.max_difference > limit):
         wrong.append(
             f"{seen.answers_changed} of {seen.images} golden images are answered otherwise, and probabilities move by "
             f"up to {seen.max_difference:.2g} (limit {limit:g})"
         )
-    if wrong:
-        raise GateError(f"{path} is not what was exported: {'; '.join(wrong)}")
-    same = f"{counted(seen.images, 'golden image')} answered as exported"
-    return f"{same}, largest difference {seen.max_difference:.1e} (limit {limit:g})"
+    return wrong
 
 
 def _golden(exported: Exported) -> parity.Agreement:
@@ -52,7 +61,7 @@ def _golden(exported: Exported) -> parity.Agreement:
     return parity.agreement(np.array(expected), found)
 
 
-def _labels(exported: Exported) -> list[str]:
+def _contradictions(exported: Exported) -> list[str]:
     """What says other classes, or another pixel rule, than model.json."""
     wrong = []
     if exported.labels != [printable(name) for name in exported.classes]:

@@ -19,7 +19,7 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.console import Progress
 from ox_classifier.data.images import as_float
 from ox_classifier.errors import GateError
-from ox_classifier.export import card, convert, folder, golden, held, parity
+from ox_classifier.export import card, convert, folder, golden, held, parity, verify
 from ox_classifier.export.example import example
 from ox_classifier.export.formats import Format
 from ox_classifier.export.pixel_source import pixel_source
@@ -65,6 +65,7 @@ def write(run: Run, form: Format, out: Path, *, int8: bool = False, licence: str
         write_text(place / "example.py", example(form, run.rule, limit=parity.golden_limit(int8=int8)))
         _write_json(place / folder.MODEL, about(run, form, place, model.output_shape[-1], int8=int8, licence=licence))
         exported = folder.read_model(place)
+        refuse_wrong(exported)
         answers = ask(exported, classifier, model, images)
         result = prove(exported, answers, images.split, images.truth)
         _write_golden(exported, images, answers)
@@ -96,6 +97,17 @@ def about(run: Run, form: Format, place: Path, outputs: int, *, int8: bool, lice
     }
 
 
+def refuse_wrong(exported: folder.Exported) -> None:
+    """Make sure that what the folder's files say of the model is one and the same.
+
+    Raises:
+        GateError: If not.
+    """
+    wrong = verify.problems(exported)
+    if wrong:
+        raise GateError(f"the files of the export contradict each other: {'; '.join(wrong)}; nothing was exported")
+
+
 def ask(exported: folder.Exported, classifier: Classifier, model: keras.Model, images: held.Held) -> Answers:
     """Send every image both ways: as the run reads and answers it, and as the folder's own files do.
 
@@ -111,7 +123,9 @@ def ask(exported: folder.Exported, classifier: Classifier, model: keras.Model, i
         with ThreadPoolExecutor() as pool:
             read = np.stack([*pool.map(theirs.read, paths)])
         if read.shape != pixels.shape or not np.array_equal(read, as_float(pixels)):
-            raise GateError(f"pixels.py reads other pixels than the run does, of {paths[0]} or one after it")
+            raise GateError(
+                f"pixels.py reads other pixels than the run does, of {paths[0]} or one after it; nothing was exported"
+            )
         ours.append(classifier.probabilities(pixels))
         others.append(answer(read)[:, order])
         if done < KERAS_IMAGES:
@@ -129,7 +143,7 @@ def prove(exported: folder.Exported, answers: Answers, split: str, truth: np.nda
         GateError: If that is less than it must.
     """
     file, result = exported.format.file, {}
-    pairs = {"run": ("model.onnx of the run", answers.run), "trained": ("model.keras of the run", answers.keras)}
+    pairs = {"run": ("model.onnx of the run", answers.run), "keras": ("model.keras of the run", answers.keras)}
     for name, (against, expected) in pairs.items():
         seen = parity.agreement(expected, answers.exported[: len(expected)])
         allowed = parity.limits(len(expected), int8=exported.int8)
