@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ox_classifier import staging
 from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
@@ -49,18 +51,22 @@ def export(
 
         form = formats.find(format_ or "onnx", int8=int8)
         form.need()
+        licence = _licence(license_)
         if out is not None:
             places.refuse_new(out, "--out")
         found = runs.find(run)
         name = f"{form.name}-int8" if int8 else form.name
-        place = out or found.folder("export") / name
+        place = out or found.path / "export" / name
+        staging.check_place(place, otherwise=" with --out")
         say(f"run {found.name} → {name} (TensorFlow takes some seconds to start)")
         from ox_classifier import devices
 
         devices.quiet_tensorflow()
         from ox_classifier.export import write
 
-        parity = write.write(found, form, place, int8=int8, licence=license_)
+        if out is None:
+            found.folder("export")  # none that a link leads elsewhere
+        parity = write.write(found, form, place, int8=int8, licence=licence)
         say(_told(parity))
         trained, now = found.results.get(parity["split"]), parity["accuracy"]["run"]
         if trained and (trained["correct"], trained["images"]) != (now["correct"], now["images"]):
@@ -69,6 +75,14 @@ def export(
                 "the processor changed since"
             )
         typer.echo(place)
+
+
+def _licence(name: str) -> str:
+    """The name as hubs write it."""
+    found = name.lower()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.+-]{0,59}", found):
+        raise UsageError(f"--license {name[:60]!r} is no licence: give a name such as mit or cc-by-4.0")
+    return found
 
 
 def _verify(folder: Path) -> None:

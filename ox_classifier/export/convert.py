@@ -130,7 +130,8 @@ def _openvino_int8(source: Source, path: Path) -> None:
 def _write_openvino(onnx_file: Path, path: Path) -> None:
     import openvino
 
-    openvino.save_model(openvino.convert_model(onnx_file), path, compress_to_fp16=False)
+    network = openvino.Core().read_model(onnx_file)  # convert_model would do the same and report it to Intel
+    openvino.save_model(network, path, compress_to_fp16=False)
 
 
 WRITERS = {"onnx": _onnx, "litert": _litert, "saved-model": _saved_model, "openvino": _openvino}

@@ -45,6 +45,9 @@ class Format:
             raise UsageError(f"{self.name} needs the package {self.package}{extra}: pip install {self.package}")
 
 
+IMPORT_ONNX = """import os
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before its import, or it reports its use to Microsoft
+import onnxruntime"""
 FORMATS = {
     found.name: found
     for found in (
@@ -53,7 +56,7 @@ FORMATS = {
             ("model.onnx",),
             "onnxruntime",
             "onnxruntime",
-            "import onnxruntime",
+            IMPORT_ONNX,
             'session = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])',
             'session.run(None, {"pixels": batch})[0]',
             library="onnx",
