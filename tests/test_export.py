@@ -232,6 +232,11 @@ def test_verify_tells_a_file_that_is_another(name, copy):
     assert result.exit_code in (2, 3) and name in result.stderr
 
 
+def test_the_example_knows_when_it_is_unsure(copy):
+    rewrite(copy / "model.json", unsure={"threshold": 1.1})
+    assert [line.split(": ")[1][:6] for line in run_example(copy).stdout.splitlines()] == ["unsure"] * 5
+
+
 def test_the_example_refuses_another_network(copy):
     change_weights(copy)
     done = run_example(copy)

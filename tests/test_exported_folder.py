@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 from ox_classifier.cli import app
 from ox_classifier.data import images
 from ox_classifier.errors import GateError, UsageError
-from ox_classifier.export import folder, formats, golden, parity
+from ox_classifier.export import card, folder, formats, golden, parity
 from ox_classifier.export.pixel_source import pixel_source
 from ox_classifier.export.verify import verify
 from ox_classifier.pixels import INK_CROPPED, STRETCHED, PixelRule
+from ox_classifier.runs import Run
 
 FIXTURE = Path(__file__).parent / "data" / "export-1"
 
@@ -154,6 +155,47 @@ def test_the_card_s_head_is_what_hubs_read():
     assert told["validation"] == pytest.approx(right["correct"] / right["images"], abs=1e-4)
     for part in ("How good it is", "95 % interval", "When it is unsure", "must not be used for", "Trained on"):
         assert part in body
+
+
+def recorded(**values: object) -> Run:
+    """A run that says what a card tells of."""
+    told = {
+        "schema": 1,
+        "arch": "lenet",
+        "classes": ["o", "a|b <i>*x*"],
+        "pixels": PixelRule(28, 28).as_dict(),
+        "parameters": 1234,
+        "data": {"root": "/home/ann/marks", "counts": {"train": {"o": 3, "a|b <i>*x*": 4}}, "fingerprint": "f" * 32},
+        "results": {"val": {"correct": 90, "images": 100}, "test": {"correct": 45, "images": 50}},
+    }
+    return Run(Path("runs/lenet-1"), told | values)
+
+
+def written_card(run: Run, **sources: tuple[int, int]) -> str:
+    accuracy = {"correct": 91, "images": 100, "interval": [0.838, 0.952]}
+    seen = {"images": 100, "answers_changed": 0, "max_difference": 2e-6}
+    told = {"split": "val", "run": seen, "accuracy": {"run": accuracy, "exported": accuracy}}
+    told["runtime"] = {"package": "onnxruntime", "version": "1.32.0"}
+    form = formats.FORMATS["onnx"]
+    return card.card(run, form, card.Measured(told, sources), int8=False, licence="mit")
+
+
+def test_the_card_tells_what_was_measured_of_this_file_and_by_source():
+    text = written_card(recorded(), phone=(40, 50), scanner=(51, 52), one=(1, 1))
+    assert "validation accuracy 0.9100 (91 of 100 right; 95 % interval 0.838 to 0.952)" in text
+    assert "test accuracy 0.9000 (45 of 50 right" in text
+    assert text.index("| phone | 0.8000 |") < text.index("| scanner | 0.9808 |") and "| one |" not in text
+    assert "/home/ann" not in text  # the folder's name is enough
+    assert "o and a|b \\<i\\>\\*x\\*" in text and "| a\\|b \\<i\\>\\*x\\* | 4 |" in text
+
+
+def test_the_card_tells_when_it_is_unsure():
+    assert "has no threshold" in written_card(recorded())
+    unsure = {"threshold": 0.913, "max_error": 0.01, "promise": 0.01, "confidence": 0.95}
+    unsure |= {"accepted": 950, "images": 1000, "wrong": 3, "refuses_blank": True}
+    text = written_card(recorded(unsure=unsure, calibration={"temperature": 1.31, "split": "val"}))
+    assert "under 0.913 counts as *unsure*" in text and "temperature 1.31" in text
+    assert "at most 1.00% are wrong, with 95% confidence" in text and "950 of 1,000 were answered, 3 of them" in text
 
 
 @pytest.fixture

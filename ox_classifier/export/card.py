@@ -162,20 +162,27 @@ def _unsure(run: Run) -> str:
     unsure, calibration = run.settings.get("unsure") or {}, run.settings.get("calibration") or {}
     lines = ["## When it is unsure\n"]
     if calibration.get("temperature"):
-        lines.append(f"Its probabilities are calibrated (temperature {calibration['temperature']:.4g}, in the model).")
-    if unsure.get("threshold") is not None:
         lines.append(
-            f"An answer whose probability is under {unsure['threshold']:.4g} is to be taken as *unsure* and shown to "
-            "a person."
+            f"Its probabilities are calibrated on the images of {calibration.get('split', 'val')} (temperature "
+            f"{calibration['temperature']:.4g}, which is in the model)."
         )
-        if unsure.get("promise"):
-            promise = unsure["promise"]
-            lines.append(promise if isinstance(promise, str) else f"What that promises: `{json.dumps(promise)}`.")
-    else:
+    if unsure.get("threshold") is None:
         lines.append(
             "It has no threshold: it always names one of its classes, also for a blank sheet, a letter or a face. "
             "Show answers of low probability to a person."
         )
+        return "\n".join(lines) + "\n"
+    lines.append(
+        f"An answer whose probability is under {unsure['threshold']:.4g} counts as *unsure*: show it to a person."
+    )
+    if {"promise", "confidence", "accepted", "images", "wrong"} <= unsure.keys():
+        lines.append(
+            f"Of the others at most {unsure['promise']:.2%} are wrong, with {unsure['confidence']:.0%} confidence, on "
+            f"pictures like those it was measured on: {unsure['accepted']:,} of {unsure['images']:,} were answered, "
+            f"{unsure['wrong']:,} of them wrongly."
+        )
+    if unsure.get("refuses_blank"):
+        lines.append("ox takes a blank picture for unsure, too; the model alone does not.")
     return "\n".join(lines) + "\n"
 
 

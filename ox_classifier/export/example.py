@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ox_classifier.export.formats import Format
-from ox_classifier.pixels import PixelRule
 
 TEXT = '''"""What the model answers: python example.py [PICTURE ...]; without one, the golden images, which are checked.
 
@@ -19,7 +20,7 @@ import numpy as np
 import pixels  # pixels.py, beside this file
 
 here = Path(__file__).resolve().parent
-classes = json.loads((here / "model.json").read_text("utf-8"))["classes"]
+told = json.loads((here / "model.json").read_text("utf-8"))
 golden = json.loads((here / "golden.json").read_text("utf-8"))
 {opens}
 
@@ -28,17 +29,15 @@ for file in sys.argv[1:] or [here / "golden" / name for name in golden]:
     answer = {asks}[0]
     if len(answer) == 1:  # of two classes, the probability of the second
         answer = np.array([1 - answer[0], answer[0]])
-    print(f"{{file}}:", classes[answer.argmax()], *(f"{{name}} {{p:.4f}}" for name, p in zip(classes, answer)))
-    if not sys.argv[1:]:
-        expected = [golden[file.name][name] for name in classes]
-        if np.abs(answer - expected).max() > {limit}:
-            sys.exit(f"{{file.name}} was to give {{expected}}: this is not the model that was exported")
+    sure = answer.max() >= (told["unsure"] or {{"threshold": 0}})["threshold"]
+    shown = (f"{{name}} {{p:.4f}}" for name, p in zip(told["classes"], answer))
+    print(f"{{file}}:", told["classes"][answer.argmax()] if sure else "unsure", *shown)
+    if not sys.argv[1:] and np.abs(answer - [golden[file.name][name] for name in told["classes"]]).max() > {limit}:
+        sys.exit(f"golden.json has {{golden[file.name]}}: this is not the model that was exported")
 '''
 
 
-def example(form: Format, rule: PixelRule, *, limit: float) -> str:
-    """The program's text; `limit` is by how much a golden probability may differ."""
-    packages = [form.package, "numpy", "pillow", *(["opencv-python-headless"] if rule.crop == "ink" else [])]
-    return TEXT.format(
-        packages=" ".join(packages), imports=form.imports, opens=form.opens, asks=form.asks, limit=f"{limit:g}"
-    )
+def example(form: Format, packages: Sequence[str], *, limit: float) -> str:
+    """The program's text: `packages` are those that pixels.py needs, `limit` what a golden probability may differ."""
+    needed = " ".join(dict.fromkeys([form.package, "numpy", *packages]))
+    return TEXT.format(packages=needed, imports=form.imports, opens=form.opens, asks=form.asks, limit=f"{limit:g}")

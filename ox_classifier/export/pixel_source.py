@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator
 
@@ -14,11 +15,12 @@ from ox_classifier.errors import OxError
 from ox_classifier.pixels import PixelRule
 
 OWN = "ox_classifier"
+PACKAGES = {"numpy": "numpy", "PIL": "pillow", "cv2": "opencv-python-headless", "scipy": "scipy"}
 FUTURE = "from __future__ import annotations"
 HEAD = '''"""A picture → the pixels that this network was trained on and must be asked with.
 
 `read` gives what ox' own decoder gives, bit for bit; what stands below it is the text of ox (ox-classifier, MIT).
-Needs {packages}.
+Needs: pip install {packages}
 """
 '''
 READ = '''
@@ -62,13 +64,19 @@ def pixel_source(rule: PixelRule) -> str:
         channels=rule.shape[2],
         box="region(image)" if cropped else "None",
     )
-    head = HEAD.format(packages="NumPy, OpenCV and Pillow" if cropped else "NumPy and Pillow")
     standard, others = (
         "\n".join(sorted((line for line in found if _standard(line) == kind), key=lambda line: line.split()[1]))
         for kind in (True, False)
     )
     imports = "\n\n".join([FUTURE, *filter(None, [standard]), f"{others}\nfrom PIL import Image, ImageOps\n"])
+    head = HEAD.format(packages=" ".join(packages(imports)))
     return "\n\n".join([f"{head}\n{imports}{read}", *(part.body for part in parts)]).rstrip() + "\n"
+
+
+def packages(text: str) -> list[str]:
+    """What pip calls the packages that such a text imports."""
+    found = re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)
+    return [package for module, package in PACKAGES.items() if module in found]
 
 
 def _standard(line: str) -> bool:

@@ -22,7 +22,7 @@ from ox_classifier.errors import GateError
 from ox_classifier.export import card, convert, folder, golden, held, parity, verify
 from ox_classifier.export.example import example
 from ox_classifier.export.formats import Format
-from ox_classifier.export.pixel_source import pixel_source
+from ox_classifier.export.pixel_source import packages, pixel_source
 from ox_classifier.export.runtimes import as_probabilities, open_model
 from ox_classifier.files import write_text
 from ox_classifier.names import printable
@@ -61,8 +61,9 @@ def write(run: Run, form: Format, out: Path, *, int8: bool = False, licence: str
         if form.name == "onnx":
             _describe(run, place / form.file)
         write_text(place / folder.LABELS, "".join(f"{printable(name)}\n" for name in run.classes))
-        write_text(place / "pixels.py", pixel_source(run.rule))
-        write_text(place / "example.py", example(form, run.rule, limit=parity.golden_limit(int8=int8)))
+        pixels = pixel_source(run.rule)
+        write_text(place / "pixels.py", pixels)
+        write_text(place / "example.py", example(form, packages(pixels), limit=parity.golden_limit(int8=int8)))
         _write_json(place / folder.MODEL, about(run, form, place, model.output_shape[-1], int8=int8, licence=licence))
         exported = folder.read_model(place)
         refuse_wrong(exported)

@@ -1,7 +1,7 @@
 """A picture → the pixels that this network was trained on and must be asked with.
 
 `read` gives what ox' own decoder gives, bit for bit; what stands below it is the text of ox (ox-classifier, MIT).
-Needs NumPy and Pillow.
+Needs: pip install numpy pillow
 """
 
 from __future__ import annotations
