@@ -24,6 +24,7 @@ from ox_classifier.export import convert, write
 from ox_classifier.export.formats import FORMATS
 from ox_classifier.export.pixel_source import pixel_source
 from ox_classifier.pixels import INK_CROPPED, STRETCHED, PixelRule
+from ox_classifier.session import open_session
 
 pytestmark = pytest.mark.tensorflow
 BESIDE = {"README.md", "example.py", "golden", "golden.json", "labels.txt", "model.json", "parity.json", "pixels.py"}
@@ -260,4 +261,24 @@ def test_a_temperature_divides_the_scores():
         pixels = np.random.default_rng(0).random((6, 3)).astype(np.float32)
         scores = keras.Model(model.inputs[0], last.input)(pixels) @ last.kernel + last.bias
         expected = np.asarray(getattr(keras.ops, activation)(scores / 1.7))
-        np.testing.assert_allclose(convert.with_temperature(model, 1.7)(pixels), expected, atol=1e-6)
+        np.testing.assert_allclose(convert.answering(model, 1.7)(pixels), expected, atol=1e-6)
+
+
+def test_a_network_of_keras_looks_at_mirror_images_as_model_onnx_does(tmp_path):
+    """The oracle is ONNX Runtime on what training writes."""
+    import keras
+
+    from ox_classifier.networks import answering, builders, onnx_export
+
+    for classes in (2, 3):
+        model = builders.cnn((12, 10, 1), classes)
+        onnx_export.write(model, tmp_path / "model.onnx")
+        axes = ((1,), (2,), (1, 2))
+        answering.average_mirrored(tmp_path / "model.onnx", axes)
+        answering.temper(tmp_path / "model.onnx", 0.6)
+        pixels = np.random.default_rng(0).random((5, 12, 10, 1)).astype(np.float32)
+        expected = open_session(tmp_path / "model.onnx").run(None, {"pixels": pixels})[0]
+        once = keras.ops.convert_to_numpy(model(pixels))
+        found = keras.ops.convert_to_numpy(convert.answering(model, 0.6, axes)(pixels))
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        assert np.abs(found - once).max() > 1e-4

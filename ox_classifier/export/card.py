@@ -159,7 +159,7 @@ def _source_row(name: str, correct: int, images: int) -> str:
 
 
 def _unsure(run: Run) -> str:
-    unsure, calibration = run.settings.get("unsure") or {}, run.settings.get("calibration") or {}
+    unsure, calibration = run.trust["unsure"], run.trust["calibration"]
     lines = ["## When it is unsure\n"]
     if calibration.get("temperature"):
         lines.append(
@@ -181,8 +181,7 @@ def _unsure(run: Run) -> str:
             f"pictures like those it was measured on: {unsure['accepted']:,} of {unsure['images']:,} were answered, "
             f"{unsure['wrong']:,} of them wrongly."
         )
-    if unsure.get("refuses_blank"):
-        lines.append("ox takes a blank picture for unsure, too; the model alone does not.")
+    lines.append("ox takes a blank picture for unsure, too; the model alone does not.")
     return "\n".join(lines) + "\n"
 
 

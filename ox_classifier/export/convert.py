@@ -1,4 +1,4 @@
-"""A run's network → the files of a format, with the run's temperature in it. Needs TensorFlow."""
+"""A run's network → the files of a format, which answer as the run does. Needs TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ QUANTIZED = ["Conv", "MatMul", "Gemm"]  # where nearly all weights and all the t
 class Source:
     """What a format is made of: the run's own model.onnx, its Keras network, and what must be true of both.
 
-    `model` has the run's temperature in it; `samples` are training images, float32 of shape (n, height, width,
+    `model` answers as the run does; `samples` are training images, float32 of shape (n, height, width,
     channels), from which 8-bit values between layers take their scales.
     """
 
@@ -42,20 +42,28 @@ def convert(source: Source, form: Format, folder: Path, *, int8: bool) -> None:
         (WRITERS_INT8 if int8 else WRITERS)[form.name](source, folder / form.file)
 
 
-def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
-    """The network with its last scores divided by a temperature, which is done to that layer's weights, in place.
+def answering(model: keras.Model, temperature: float, axes: Sequence[Sequence[int]] = ()) -> keras.Model:
+    """The network as the run answers: from its raw form, which is used up.
+
+    Its last scores are divided by a temperature, and averaged over each picture and its mirror images along `axes`
+    (1 top to bottom, 2 left to right), as `networks.answering` has it in model.onnx.
 
     Raises:
         OxError: If its last layer is no Dense layer that ends in probabilities.
     """
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense) or last.activation.__name__ not in ("sigmoid", "softmax"):
-        raise OxError(
-            f"the last layer, {last.name}, is no Dense layer with sigmoid or softmax: it takes no temperature"
-        )
+        raise OxError(f"the last layer, {last.name}, is no Dense layer with sigmoid or softmax: it has no scores")
     if temperature != 1:
         last.set_weights([weight / temperature for weight in last.get_weights()])
-    return model
+    if not axes:
+        return model
+    activation, last.activation = last.activation, keras.activations.linear
+    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    looks = keras.ops.concatenate([pixels, *(keras.ops.flip(pixels, along) for along in axes)], axis=0)
+    scores = keras.ops.reshape(model(looks), (1 + len(axes), -1, model.output_shape[-1]))
+    answer = keras.layers.Activation(activation, dtype="float32")(keras.ops.mean(scores, axis=0))
+    return keras.Model(pixels, answer, name=model.name)
 
 
 @contextmanager

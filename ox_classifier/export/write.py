@@ -13,12 +13,13 @@ from types import ModuleType
 
 import keras
 import numpy as np
+import onnx
 
 from ox_classifier import staging
 from ox_classifier.classifier import Classifier
 from ox_classifier.console import Progress
 from ox_classifier.data.images import as_float
-from ox_classifier.errors import GateError
+from ox_classifier.errors import GateError, OxError
 from ox_classifier.export import card, convert, folder, golden, held, parity, verify
 from ox_classifier.export.example import example
 from ox_classifier.export.formats import Format
@@ -27,6 +28,8 @@ from ox_classifier.export.runtimes import as_probabilities, open_model
 from ox_classifier.files import write_text
 from ox_classifier.names import printable
 from ox_classifier.networks import onnx_metadata, saved
+from ox_classifier.report import mirrored_looks
+from ox_classifier.report.gradients import NotKnownError
 from ox_classifier.report.slices import source_of
 from ox_classifier.runs import Run
 
@@ -53,8 +56,8 @@ def write(run: Run, form: Format, out: Path, *, int8: bool = False, licence: str
     form.need()
     staging.check_place(out, otherwise=" with --out")
     images, classifier = held.held_out(run), Classifier(run)
-    calibration = run.settings.get("calibration") or {}
-    model = convert.with_temperature(saved.load(run.keras_file), calibration.get("temperature") or 1.0)
+    temperature = run.trust["calibration"].get("temperature", 1.0)
+    model = convert.answering(saved.load(run.keras_file), temperature, mirrored(run))
     samples = held.samples(run) if int8 else np.zeros((0, *run.rule.shape), np.float32)
     with staging.filling(out) as place:
         convert.convert(convert.Source(run.onnx_file, model, run.classes, samples), form, place, int8=int8)
@@ -74,6 +77,18 @@ def write(run: Run, form: Format, out: Path, *, int8: bool = False, licence: str
         measured = card.Measured(result, _by_source(run, images, answers.exported))
         write_text(place / "README.md", card.card(run, form, measured, int8=int8, licence=licence))
     return result
+
+
+def mirrored(run: Run) -> tuple[tuple[int, ...], ...]:
+    """The axes along which model.onnx looks at mirror images, too.
+
+    Raises:
+        OxError: If it joins pictures in a way that ox does not.
+    """
+    try:
+        return mirrored_looks.plain_network(onnx.load(run.onnx_file))[1]
+    except NotKnownError as error:
+        raise OxError(f"{run.onnx_file} has an operator {error} that ox does not write there: train again") from None
 
 
 def about(run: Run, form: Format, place: Path, outputs: int, *, int8: bool, licence: str) -> dict:
@@ -169,8 +184,8 @@ def _describe(run: Run, path: Path) -> None:
         path,
         run.classes,
         run.rule,
-        temperature=(run.settings.get("calibration") or {}).get("temperature"),
-        threshold=(run.settings.get("unsure") or {}).get("threshold"),
+        temperature=run.trust["calibration"].get("temperature"),
+        threshold=run.trust["unsure"].get("threshold"),
     )
 
 
