@@ -195,7 +195,7 @@ def test_the_card_tells_when_it_is_unsure():
     unsure |= {"accepted": 950, "images": 1000, "wrong": 3}
     text = written_card(recorded(unsure=unsure, calibration={"temperature": 1.31, "split": "val"}))
     assert "under 0.913 counts as *unsure*" in text and "temperature 1.31" in text
-    assert "at most 1.00% are wrong, with 95% confidence" in text and "950 of 1,000 were answered, 3 of them" in text
+    assert "at most 1 % are wrong, with 95 % confidence" in text and "950 of 1,000 were answered, 3 of them" in text
 
 
 @pytest.fixture

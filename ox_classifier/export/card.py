@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -177,12 +178,17 @@ def _unsure(run: Run) -> str:
     )
     if {"promise", "confidence", "accepted", "images", "wrong"} <= unsure.keys():
         lines.append(
-            f"Of the others at most {unsure['promise']:.2%} are wrong, with {unsure['confidence']:.0%} confidence, on "
-            f"pictures like those it was measured on: {unsure['accepted']:,} of {unsure['images']:,} were answered, "
+            f"Of the others at most {_percent(unsure['promise'])} are wrong, with {_percent(unsure['confidence'])} "
+            f"confidence, on pictures like those it was measured on: {unsure['accepted']:,} of {unsure['images']:,} were answered, "
             f"{unsure['wrong']:,} of them wrongly."
         )
     lines.append("ox takes a blank picture for unsure, too; the model alone does not.")
     return "\n".join(lines) + "\n"
+
+
+def _percent(share: float) -> str:
+    """A bound with one digit, rounded up."""
+    return f"{math.ceil(round(share * 1000, 6)) / 10:g} %"
 
 
 def _equal(parity: Mapping) -> str:
