@@ -179,8 +179,8 @@ def _unsure(run: Run) -> str:
     if {"promise", "confidence", "accepted", "images", "wrong"} <= unsure.keys():
         lines.append(
             f"Of the others at most {_percent(unsure['promise'])} are wrong, with {_percent(unsure['confidence'])} "
-            f"confidence, on pictures like those it was measured on: {unsure['accepted']:,} of {unsure['images']:,} were answered, "
-            f"{unsure['wrong']:,} of them wrongly."
+            f"confidence, on pictures like those it was measured on: {unsure['accepted']:,} of {unsure['images']:,} "
+            f"were answered, {unsure['wrong']:,} of them wrongly."
         )
     lines.append("ox takes a blank picture for unsure, too; the model alone does not.")
     return "\n".join(lines) + "\n"
