@@ -54,6 +54,7 @@ LINES: dict[str, tuple[dict[str, str], str]] = {
     "report": ({"run": "lenet-1"}, ""),
     "predict": ({"source": "marks/train/o/000.png"}, ""),
     "inspect": ({"run": "lenet-1"}, ""),
+    "export": ({"run": "lenet-1"}, ""),
     "compare": ({"run": "lenet-1"}, ""),
     "runs": ({}, ""),
     "dataset apply": ({"corrections": "corrections.csv"}, ""),
@@ -83,6 +84,8 @@ ALLOWED: dict[str, dict[str, str]] = {
     "dataset make out": FOLDER,
     "dataset import out": FOLDER,
     "dataset check --out": FOLDER,
+    "export --out": FOLDER,
+    "export --license": PLAIN,
     "dataset make --seed": {str(2**32): "its generator takes seeds up to 2^64"},
 }
 ROOT = typer.main.get_command(app)

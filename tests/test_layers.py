@@ -42,6 +42,7 @@ ALLOWED = {
     "report": GROUND | {"audit", "classifier", "data", "onnx_file", "runs", "session"},
     "sheets": GROUND | {"classifier", "data", "report", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
+    "export": GROUND | {"classifier", "data", "devices", "networks", "report", "runs", "session"},
     "front": GROUND | {"augmentation", "classifier", "devices", "inspection", "report", "runs", "training"},
     "cli": {"*"},
 }

@@ -20,6 +20,7 @@ from ox_classifier.cli.dataset_make import make
 from ox_classifier.cli.dataset_preview import Command as PreviewCommand
 from ox_classifier.cli.dataset_preview import preview
 from ox_classifier.cli.doctor import doctor
+from ox_classifier.cli.export import export
 from ox_classifier.cli.inspect import inspect
 from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
@@ -62,6 +63,7 @@ app.command(cls=Command, short_help="Say what two runs differ in, and whether by
 app.command(cls=Command, short_help="Say which class each image is.")(predict)
 app.command(cls=Command, short_help="List the runs with what they are worth.")(runs)
 app.command(cls=Command, short_help="Show a network's layers, kernels and what it looks at.")(inspect)
+app.command(cls=Command, short_help="Write a network for other programs, proved equal.")(export)
 app.command(cls=Command, short_help="Say what ox finds on this machine.")(doctor)
 dataset.command(cls=Command, short_help="Draw O and X marks.")(make)
 dataset.command("import", cls=Command, short_help="Write MNIST or Fashion-MNIST as class folders.")(import_)
