@@ -5,7 +5,7 @@ BIN := .venv/bin
 LOCK := $(shell $(PYTHON) -c 'import sys; print("--constraint requirements.lock" if sys.version_info[:2] == (3, 11) else "")')
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(LOCK)
 
-.PHONY: all test check install demo bench faults fuzz format lock licences audit clean
+.PHONY: all test test-browser test-predict check install demo bench faults fuzz format lock licences audit clean
 
 # Whole files of tests side by side: a process a core, at most four, as each imports TensorFlow.
 all: check
@@ -15,6 +15,14 @@ test: all
 
 test-browser: .venv/.browser
 	$(BIN)/python -m pytest -rs tests/test_browser*.py
+
+# The small install, ox-predict: its wheel in a fresh environment that holds nothing else, and its tests there.
+test-predict: .venv/.dev
+	rm -rf .venv/predict .venv/predict-wheel
+	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir .venv/predict-wheel ./packaging/ox-predict
+	$(PYTHON) -m venv --without-pip .venv/predict
+	$(BIN)/python -m pip --python .venv/predict/bin/python --disable-pip-version-check install --quiet $(LOCK) .venv/predict-wheel/*.whl
+	OX_SMALL_INSTALL=$(CURDIR)/.venv/predict $(BIN)/python -m pytest -rs tests/test_small_install.py
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .

@@ -36,11 +36,17 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    if name == "ImageDataGenerator":  # TensorFlow would print a page of log lines
-        from ox_classifier.devices import quiet_tensorflow
+    try:
+        if name == "ImageDataGenerator":  # TensorFlow would print a page of log lines
+            import_module(f"{__name__}.devices").quiet_tensorflow()
+        home = import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as error:
+        from ox_classifier.small_install import is_small, lacking
 
-        quiet_tensorflow()
-    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        if is_small():
+            raise ImportError(lacking(f"ox_classifier.{name}"), name=error.name) from error
+        raise
+    found = globals()[name] = getattr(home, name)
     return found
 
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 from pathlib import Path
 from typing import TypeAlias, overload
 
 import numpy as np
 from PIL import Image
 
-from ox_classifier import runs
+from ox_classifier import activations, exported, runs
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
 from ox_classifier.decision import UNSURE, Decision, is_blank
 from ox_classifier.errors import UsageError
+from ox_classifier.exported import Exported
 from ox_classifier.names import quoted
 from ox_classifier.runs import Run
 from ox_classifier.session import Session
 
 BATCH = 32
-MOST_LOOKS = 4  # at a picture and its mirror images
-MOST_BATCH_BYTES = 128 * 2**20  # of float32 pixels; images of 4096 pixels a side go one at a time
+# what one batch may take in a network: 32 images of lenet, 4 of vgg16, for which more is slower, as no cache holds it
+MOST_BATCH_BYTES = 112 * 2**20
+MOST_THREADS, MOST_ASKED = 1024, 65_536
 Source: TypeAlias = str | os.PathLike | bytes | bytearray | memoryview | Image.Image | np.ndarray
 
 
@@ -80,8 +82,10 @@ class Prediction:
         return f"Prediction({said}{f', path={str(self.path)!r}' if self.path else ''})"
 
 
-def no_network(run: Run) -> UsageError:
+def no_network(run: Run | Exported) -> UsageError:
     """What to say of a run without model.onnx."""
+    if isinstance(run, Exported):
+        return UsageError(f"{run.path} has no model.onnx: {exported.NOT_OURS}")
     lacks = f"run {run.path} has no model.onnx"
     if run.state == "finished":
         return UsageError(f"{lacks}, though its training finished: the run is damaged; train again")
@@ -94,52 +98,72 @@ def no_network(run: Run) -> UsageError:
 
 
 class Classifier:
-    """A trained run, ready to answer. No TensorFlow is loaded.
+    """A trained run or an exported folder, ready to answer. No TensorFlow is loaded.
 
     >>> from ox_classifier import Classifier
     >>> classifier = Classifier.load("lenet-1")
     >>> classifier.predict("photo.jpg").label
     'o'
 
-    A copy, or what another process is given, opens the run's files again.
+    Several threads may ask one classifier at a time. A copy, or what another process is given, opens the files again.
+    `threads` is how many cores it takes (without: all), `batch_size` how many images go through the network at once
+    (without: as many as fit 112 MB of what passes between its layers, at most 32); the answers are the same.
 
     Raises:
         UsageError: If the run has no usable model.onnx.
     """
 
-    def __init__(self, run: Run, *, always_answer: bool = False):
+    def __init__(
+        self,
+        run: Run | Exported,
+        *,
+        threads: int | None = None,
+        batch_size: int | None = None,
+        always_answer: bool = False,
+    ):
         self.path, self.always_answer = run.path.absolute(), always_answer
         trust = run.trust
         sure = Decision(trust["unsure"].get("threshold", 0.0), trust["outliers"])
         self.decision = Decision() if always_answer else sure
         self.classes, self.rule = run.classes, run.rule
-        looks = MOST_LOOKS if trust["flips"] else 1
-        self.batch = max(1, min(BATCH // looks, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
+        self.threads = _count("threads", threads, MOST_THREADS)
+        self.asked_batch = _count("batch_size", batch_size, MOST_ASKED)
         if not self.rule.crop:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")
         try:
-            self.session = Session(run.onnx_file, self.rule.shape, len(self.classes))
+            self.session = Session(run.onnx_file, self.rule.shape, len(self.classes), threads=self.threads)
         except FileNotFoundError:
             raise no_network(run) from None
+        an_image = activations.bytes_an_image(run.onnx_file, self.rule.shape)
+        self.batch = self.asked_batch or max(1, min(BATCH, MOST_BATCH_BYTES // an_image))
 
-    def __getstate__(self) -> tuple[Path, bool]:
-        return self.path, self.always_answer
+    def __getstate__(self) -> tuple:
+        return self.path, self.threads, self.asked_batch, self.always_answer
 
-    def __setstate__(self, state: tuple[Path, bool]) -> None:
-        path, always_answer = state
-        self.__init__(Run(path), always_answer=always_answer)
+    def __setstate__(self, state: tuple) -> None:
+        path, threads, batch_size, always_answer = state
+        self.__init__(exported.find(path), threads=threads, batch_size=batch_size, always_answer=always_answer)
 
     @classmethod
-    def load(cls, run: str | os.PathLike | Run | None = None, *, always_answer: bool = False) -> Classifier:
-        """The classifier of a run: its name, its path or a `Run`; without one, of the run whose training ended last.
+    def load(
+        cls,
+        run: str | os.PathLike | Run | Exported | None = None,
+        *,
+        threads: int | None = None,
+        batch_size: int | None = None,
+        always_answer: bool = False,
+    ) -> Classifier:
+        """The classifier of a run (its name, its path or a `Run`) or of a folder that `ox export` wrote.
+
+        Without one, of the run whose training ended last. `threads` and `batch_size` as for the class.
 
         With `always_answer` no answer is unsure.
 
         Raises:
             UsageError: If there is no such run or it has no usable model.onnx.
         """
-        found = run if isinstance(run, Run) else runs.find(run if run is None else Path(run))
-        return cls(found, always_answer=always_answer)
+        found = run if isinstance(run, Run | Exported) else exported.find(run)
+        return cls(found, threads=threads, batch_size=batch_size, always_answer=always_answer)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Class probabilities, float32 of shape (n, classes), of uint8 images of the run's shape (n, h, w, c).
@@ -168,7 +192,8 @@ class Classifier:
             UsageError: If it is nothing of these.
         """
         if isinstance(source, Source) and not (isinstance(source, np.ndarray) and source.ndim == 4):
-            (answer,) = self._predict(iter((source,)))
+            path = Path(source) if isinstance(source, str | os.PathLike) else None
+            (answer,) = self._answer([(path, self._decode(source if path is None else path))])
             if answer.error:
                 raise answer.error
             return answer
@@ -177,7 +202,7 @@ class Classifier:
         return self._predict(iter(source))
 
     def _predict(self, sources: Iterator[Source]) -> Iterator[Prediction]:
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(min(2, self.threads or 2)) as pool:
             waiting = self._start(pool, sources)
             while waiting:
                 batch, waiting = (
@@ -210,3 +235,10 @@ class Classifier:
                 blank = self.decision.threshold > 0 and is_blank(decoded)
                 reason = self.decision.reason(answer, self.classes, blank=blank)
                 yield Prediction(path, answer, None, self.classes, reason)
+
+
+def _count(setting: str, value: int | None, most: int) -> int | None:
+    fits = isinstance(value, Integral) and not isinstance(value, bool) and 1 <= value <= most
+    if value is None or fits:
+        return None if value is None else int(value)
+    raise UsageError(f"{setting}={value!r:.60}: expected a whole number from 1 to {most:,}, or None")

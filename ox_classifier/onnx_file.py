@@ -53,14 +53,14 @@ def check(path: Path) -> None:
         raise UsageError(f"{path} is empty: the run is damaged; train again")
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
-            if _Reader(data).look("model", 0, len(data)) == 0:
+            if Reader(data).look("model", 0, len(data)) == 0:
                 raise _RefusedError("no network")
         except _RefusedError as refused:
             sentence = f"{path} can't be loaded, as it has {refused}: the run is damaged or not made by ox"
             raise UsageError(sentence) from None
 
 
-class _Reader:
+class Reader:
     """Walks the fields of a protocol buffer; every occurrence of a field counts, as parsers merge them."""
 
     def __init__(self, data: mmap.mmap):

@@ -18,17 +18,17 @@ MEMORY_UNKNOWN = 8 * 2**30
 
 
 class Session:
-    """A network of `shape` (height, width, channels) → probabilities of `classes` classes.
+    """A network of `shape` (height, width, channels) → probabilities of `classes` classes, on `threads` cores or all.
 
     Raises:
         UsageError: If the file is damaged, not allowed (see `onnx_file`) or a network of another shape.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int, int], classes: int):
+    def __init__(self, path: Path, shape: tuple[int, int, int], classes: int, *, threads: int | None = None):
         self.path, self.shape, self.classes = path, shape, classes
         onnx_file.check(path)
         try:
-            self.session = open_session(path)
+            self.session = open_session(path, threads=threads)
             inputs, outputs = (
                 [(tensor.name, tensor.type, list(tensor.shape)) for tensor in tensors]
                 for tensors in (self.session.get_inputs(), self.session.get_outputs())
@@ -66,11 +66,13 @@ class Session:
         return np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer
 
 
-def open_session(path: Path | bytes) -> onnxruntime.InferenceSession:
-    """Load a trusted ONNX file, or what one holds, for the CPU."""
+def open_session(path: Path | bytes, *, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """Load a trusted ONNX file, or what one holds, for so many cores of the CPU, or all."""
+    options = _options()
+    options.intra_op_num_threads = threads or 0
     return onnxruntime.InferenceSession(
         path,
-        _options(),
+        options,
         providers=["CPUExecutionProvider"],
         enable_fallback=0,  # which would print on stdout and try the same once more
     )

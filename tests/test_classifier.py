@@ -224,7 +224,7 @@ def test_large_images_go_in_small_batches(classifier, tmp_path, monkeypatch):
     assert classifier.batch == 32
     large = Classifier.load(hand_made.run(PixelRule(4096, 4096)))
     assert large.batch == 1
-    monkeypatch.setattr("ox_classifier.classifier.MOST_BATCH_BYTES", 3 * 4 * 8 * 8 * 3)  # three images
+    monkeypatch.setattr("ox_classifier.classifier.MOST_BATCH_BYTES", 3 * 4 * (8 * 8 * 3 + 1 * 1 * 3))  # three images
     three, seen = Classifier.load("lenet-1"), []
     monkeypatch.setattr(
         three, "probabilities", lambda pixels: seen.append(len(pixels)) or classifier.probabilities(pixels)

@@ -169,7 +169,7 @@ def test_an_image_to_inspect_is_looked_for_before_the_network_is_opened(run, tmp
         ("inspect a.png", "ox: a.png is a file, not a run: to look at an image, give --image a.png"),
         ("inspect --image folder", "ox: --image folder is a folder: give an image file"),
         ("predict lenet-1 a.png", "ox: lenet-1 is a run, not an image: did you mean --run lenet-1?"),
-        ("predict a.csv", "ox: a.csv is a table, not an image: give image files, a folder"),
+        ("predict a.csv", "ox: a.csv has no column path (it has none): name the column of the images' paths so"),
     ],
 )
 def test_what_was_probably_meant_is_said(run, tmp_path, line, sentence):  # noqa: F811

@@ -87,6 +87,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "export --out": FOLDER,
     "export --license": PLAIN,
     "dataset make --seed": {str(2**32): "its generator takes seeds up to 2^64"},
+    "predict --sort-into": FOLDER,
 }
 ROOT = typer.main.get_command(app)
 

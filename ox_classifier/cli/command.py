@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.errors import UsageError
 from ox_classifier.names import printable
+from ox_classifier.small_install import refuse_absent
 
 
 class Command(TyperCommand):
@@ -26,6 +27,11 @@ class Command(TyperCommand):
             refuse_swallowed(args, valued)
             refuse_meaningless(args, flags)
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx):
+        with user_errors():
+            refuse_absent(ctx.command_path.partition(" ")[2])
+        return super().invoke(ctx)
 
 
 def refuse_swallowed(words: Sequence[str], valued: Container[str]) -> None:

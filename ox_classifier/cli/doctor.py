@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from ox_classifier import small_install
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
@@ -27,24 +28,35 @@ def doctor() -> None:
     Example: ox doctor
     """
     with user_errors():
-        say("looking at this machine (TensorFlow takes some seconds to start)")
+        if not small_install.is_small():
+            say("looking at this machine (TensorFlow takes some seconds to start)")
         for name, text in findings():
             typer.echo(f"{name:<14} {printable(text)}")
 
 
 def findings() -> Iterator[tuple[str, str]]:
     """What there is to know, as (name, sentence), in the order it is shown; the slow part last."""
-    from ox_classifier import __version__, devices
+    from ox_classifier import __version__
 
     yield "ox", f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield "packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     yield "cores", str(os.cpu_count())
+    if small_install.is_small():
+        yield "install", "ox-predict, which only predicts: ox predict and Classifier work, training does not"
+        yield _extra("heic")
+        return
+    from ox_classifier import devices
+
     yield "features", _features()
-    for extra, (module, package, what) in EXTRAS.items():
-        yield extra, f"{what}: {'yes' if importlib.util.find_spec(module) else f'no; pip install {package}'}"
+    yield from map(_extra, EXTRAS)
     yield "graphviz", shutil.which("dot") or "no dot program; your system's package graphviz brings it"
     yield "device", str(devices.choose("auto"))  # before the weights: it keeps TensorFlow's import quiet
     yield "weights", _weights()
+
+
+def _extra(extra: str) -> tuple[str, str]:
+    module, package, what = EXTRAS[extra]
+    return extra, f"{what}: {'yes' if importlib.util.find_spec(module) else f'no; pip install {package}'}"
 
 
 def unusable(folder: Path) -> str:

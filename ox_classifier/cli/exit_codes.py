@@ -12,6 +12,7 @@ import typer
 from ox_classifier.console import say
 from ox_classifier.errors import OxError
 from ox_classifier.names import printable
+from ox_classifier.small_install import is_small, lacking
 
 INTERRUPTED = 130
 IMPOSSIBLE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EINVAL}  # as a path
@@ -27,6 +28,11 @@ def user_errors() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise  # the reader of our output went away; `main` ends quietly
+    except ModuleNotFoundError as error:
+        if os.environ.get("OX_DEBUG") or not is_small():
+            raise
+        say(f"ox: {lacking(f'this command needs {error.name}, which')}")
+        raise typer.Exit(2) from None
     except (OxError, OSError, MemoryError, KeyboardInterrupt) as error:
         if os.environ.get("OX_DEBUG") and not isinstance(error, KeyboardInterrupt):
             raise

@@ -2,35 +2,78 @@
 
 from __future__ import annotations
 
-import glob
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ox_classifier.cli import places, predict_out
 from ox_classifier.cli.exit_codes import user_errors
+from ox_classifier.cli.predict_rows import Rows, write_utf8
+from ox_classifier.cli.predict_sources import Sources
 from ox_classifier.console import say, track
 from ox_classifier.errors import OxError, UsageError
-from ox_classifier.names import is_printable, padded, quoted, width_of
-from ox_classifier.tables import class_columns, csv_line, formulas, json_line
 from ox_classifier.wording import counted
 
 if TYPE_CHECKING:
+    from ox_classifier.classifier import Classifier, Prediction
+    from ox_classifier.cli.predict_sort import Sorter
+    from ox_classifier.exported import Exported
     from ox_classifier.runs import Run
+
+MOST_WORKERS = 256
 
 
 def predict(
-    source: Annotated[list[str], typer.Argument(help="Image files, folders (flat or nested) or quoted globs.")],
-    run: Annotated[str | None, typer.Option(help="Name or path of a run [default: the latest].")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Image files, folders, quoted globs, CSVs with a column path; - reads paths from stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Name or path of a run, or an exported folder [default: the latest].")
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--probabilities-only", help="Leave out which class that makes, keep the probabilities.")
+    ] = False,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Paths on stdin end with NUL, as of find -print0.")
+    ] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive/--no-recursive", help="Look in the folders of a folder, too.")
+    ] = True,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Look where links to folders lead, in each folder once.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the rows to this .csv or .jsonl: whole, or not at all.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Add to --out only the images it has no row of.")] = False,
+    sort_into: Annotated[
+        Path | None,
+        typer.Option(help="Copy each image into OUT/<its class>/, over no file.", metavar="OUT", show_default=False),
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Link there instead of copying.")] = False,
+    watch: Annotated[
+        Path | None,
+        typer.Option(
+            help="Answer each file put into DIR, once, a JSON line each, until stopped.",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help="Name a class even where the run is unsure of it.")
     ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Processes that share the work.")] = 1,
 ) -> None:
     """Say which class each image is, with a probability for every class, or that it is unsure, and why.
 
@@ -39,122 +82,131 @@ def predict(
     with user_errors():
         if as_csv and as_json:
             raise UsageError("--csv and --json were both given: choose one")
-        from ox_classifier import runs
-        from ox_classifier.classifier import Classifier
-        from ox_classifier.decision import UNSURE
-
-        paths = collect(source)
-        found = runs.find(run)
-        classifier = Classifier(found, always_answer=always_answer)
-        say(_which(found))
-        answers = (*classifier.classes, *((UNSURE,) if classifier.decision.threshold > 0 else ()))
-        write = _write_csv if as_csv else _write_json if as_json else partial(_write_text, answers=answers)
-        failed = write(track(classifier.predict(paths), label="predicting", total=len(paths)), classifier.classes)
+        if resume and out is None:
+            raise UsageError("--resume was given without --out: name the table that is to be completed")
+        if link and sort_into is None:
+            raise UsageError("--link was given without --sort-into: name the folder that the links go into")
+        if not recursive and follow_links:
+            raise UsageError("--follow-links was given with --no-recursive, which looks in no other folder: choose one")
+        for place, name in ((out, "--out"), (sort_into, "--sort-into")):
+            if place is not None:
+                places.refuse_new(place, name)
+        sources = Sources(null, deep=recursive, follow=follow_links)
+        if watch is not None:
+            _refuse_with_watch(source, as_csv, out, null, workers)
+            _watch(watch, _opened(run, always_answer), sources, bare, sort_into, link)
+            return
+        if not source:
+            raise UsageError(
+                "no image was given: expected files, folders, a quoted glob, a CSV of paths, or - for stdin"
+            )
+        form = "csv" if as_csv else "json" if as_json else predict_out.form_of(out) if out else "text"
+        paths = sources.collect(source)
+        classifier = _opened(run, always_answer)
+        shown, unsure = out is None and form != "json" and sys.stdout.isatty(), classifier.decision.threshold > 0
+        rows = Rows(form, classifier.classes, bare=bare, shown=shown, unsure=unsure)
+        sorter = _sorter(sort_into, classifier, map(Path, source), link)
+        if out is None:
+            _print(_sorted(_answers(classifier, paths, workers), sorter), rows)
+            failed, told = rows.failed, len(paths)
+        else:
+            failed, told = _write(out, classifier, paths, rows, resume, workers, sorter)
+        rows.warn()
+        if sorter:
+            sorter.tell()
         if failed:
-            rows = "its row says" if failed == 1 else "their rows say"
-            raise OxError(f"{failed:,} of {counted(len(paths), 'file')} could not be read; {rows} why")
+            said = "its row says" if failed == 1 else "their rows say"
+            raise OxError(f"{failed:,} of {counted(told, 'file')} could not be read; {said} why")
 
 
-def collect(sources: list[str]) -> list[Path]:
-    """The files that were meant: each file given, every image below each folder, every match of each glob; none twice.
-
-    Raises:
-        UsageError: If a source is nothing, or a folder holds no image.
-    """
-    from ox_classifier import runs
-    from ox_classifier.data import csv_listing, folders
-    from ox_classifier.data.listing import SUFFIXES, natural_key
-
-    found: dict[Path, None] = {}
-    for source in sources:
-        path = Path(source)
-        if (path / "run.json").exists() or (not path.exists() and (runs.ROOT / source / "run.json").exists()):
-            raise UsageError(f"{source} is a run, not an image: did you mean --run {quoted(source)}?")
-        if path.suffix.lower() in csv_listing.SUFFIXES and path.is_file():
-            raise UsageError(f"{source} is a table, not an image: give image files, a folder of them or a quoted glob")
-        if path.is_dir():
-            below = folders.images_below(path)
-            if not below:
-                raise UsageError(f"no images found in {path} or below: looked for {' '.join(SUFFIXES)}")
-        elif path.exists():
-            below = [path]
-        else:
-            matches = sorted(glob.glob(source, recursive=True), key=natural_key)  # noqa: PTH207 - a pattern may be absolute
-            below = [match for name in matches for match in _expand(Path(name))]
-            if not below:
-                raise UsageError(f"{source} is no file, no folder and no pattern that matches any: check the path")
-        found.update(dict.fromkeys(below))
-    return list(found)
+def _refuse_with_watch(source: list[str] | None, as_csv: bool, out: Path | None, null: bool, workers: int) -> None:
+    other = {"a source": source, "--csv": as_csv, "--out": out, "--null": null, "--workers": workers > 1}
+    given = [name for name, value in other.items() if value]
+    if given:
+        raise UsageError(f"--watch takes no {given[0].removeprefix('a ')}: it prints a JSON line for each file in DIR")
 
 
-def _expand(path: Path) -> list[Path]:
-    from ox_classifier.data import folders
+def _opened(run: str | None, always_answer: bool) -> Classifier:
+    from ox_classifier import exported
+    from ox_classifier.classifier import Classifier
 
-    return folders.images_below(path) if path.is_dir() else [path]
+    found = exported.find(run)
+    classifier = Classifier(found, always_answer=always_answer)
+    say(_which(found))
+    return classifier
 
 
-def _which(run: Run) -> str:
-    trained = datetime.fromtimestamp(run.onnx_file.stat().st_mtime)
-    return f"run {run.name} ({run.arch}), trained {trained:%Y-%m-%d %H:%M}"
+def _which(run: Run | Exported) -> str:
+    made = f"{datetime.fromtimestamp(run.onnx_file.stat().st_mtime):%Y-%m-%d %H:%M}"
+    return f"run {run.name} ({run.arch}), trained {made}" if hasattr(run, "arch") else f"exported network {run.path}"
 
 
-def _write_csv(predictions: Iterator, classes: tuple[str, ...]) -> int:
-    _write_utf8()
-    show = _shown if sys.stdout.isatty() else str  # a file or a pipe gets names as they are
-    sys.stdout.write(csv_line(map(show, ("path", "predicted", *class_columns(classes), "error", "answer", "reason"))))
-    failed = risky = 0
+def _answers(classifier: Classifier, paths: list[Path], workers: int) -> Iterator[Prediction]:
+    """The answers, with how far it is."""
+    if workers > 1:
+        from ox_classifier import answering
+
+        found = answering.answers(classifier, paths, workers)
+    else:
+        found = classifier.predict(paths)
+    return track(found, label="predicting", total=len(paths))
+
+
+def _sorter(out: Path | None, classifier: Classifier, sources: Iterable[Path], link: bool) -> Sorter | None:
+    if out is None:
+        return None
+    from ox_classifier.cli.predict_sort import Sorter
+
+    return Sorter(out, classifier.classes, sources, link=link)
+
+
+def _sorted(predictions: Iterable[Prediction], sorter: Sorter | None) -> Iterator[Prediction]:
+    """The same predictions, each image sorted before its row is written."""
     for prediction in predictions:
-        path, probabilities, error = prediction
-        if error:
-            failed += 1
-            row = (str(path), "", *("" for _ in classes), error.reason, "", "")
-        else:
-            shares = (f"{p:.6f}" for p in probabilities)
-            row = (str(path), prediction.label, *shares, "", prediction.answer, prediction.reason)
-        risky += formulas(row[:2]) > 0
-        sys.stdout.write(csv_line(map(show, row)))
-    if risky:
-        say(f"{risky} rows have a name that a spreadsheet takes for a formula (= + - @): import them there as text")
-    return failed
+        if sorter and prediction.path and not prediction.error:
+            sorter.add(prediction.path, prediction.label)
+        yield prediction
 
 
-def _write_json(predictions: Iterator, classes: tuple[str, ...]) -> int:
-    _write_utf8()
-    failed = 0
+def _print(predictions: Iterable[Prediction], rows: Rows) -> None:
+    if rows.form != "text":
+        write_utf8()
+    sys.stdout.write(rows.header)
     for prediction in predictions:
-        path, probabilities, error = prediction
-        if error:
-            failed += 1
-            row = {"path": str(path), "error": error.reason}
-        else:
-            answers = {name: round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)}
-            row = {"path": str(path), "predicted": prediction.label, "probabilities": answers}
-            row |= {"answer": prediction.answer, "reason": prediction.reason}
-        sys.stdout.write(f"{json_line(row)}\n")
-    return failed
+        sys.stdout.write(rows.line(prediction))
 
 
-def _write_text(predictions: Iterator, _classes: tuple[str, ...], *, answers: tuple[str, ...]) -> int:
-    failed = 0
-    width = max(width_of(_shown(name)) for name in answers)
-    for prediction in predictions:
-        path, probabilities, error = prediction
-        if error:
-            failed += 1
-            sys.stdout.write(f"{'?':<{width}}          {_shown(path)}  ({_shown(error.reason)})\n")
-        else:
-            said = padded(_shown(prediction.answer), width)
-            why = f"  ({_shown(prediction.reason)})" if prediction.reason else ""
-            sys.stdout.write(f"{said}  {probabilities.max():.4f}  {_shown(path)}{why}\n")
-    return failed
+def _write(
+    out: Path, classifier: Classifier, paths: list[Path], rows: Rows, resume: bool, workers: int, sorter: Sorter | None
+) -> tuple[int, int]:
+    """Write the table; gives how many of its rows say why there is no answer, and how many there are."""
+    table = predict_out.Table(out, rows, classifier.session.path, resume=resume)
+    try:
+        missing = table.missing(paths)
+        if resume:
+            say(f"{len(paths) - len(missing):,} of {counted(len(paths), 'image')} have a row, {len(missing):,} to do")
+        for prediction in _sorted(_answers(classifier, missing, workers), sorter):
+            table.write(rows.line(prediction), str(prediction.path), prediction.error is not None)
+        table.finish()
+    except BaseException:
+        table.stop()
+        raise
+    say(f"{counted(len(table.kept), 'row')} in {out}")
+    return table.failed, len(table.kept)
 
 
-def _write_utf8() -> None:
-    """Data is UTF-8 whatever the machine's own encoding, like every file of ox; a name that is none keeps its bytes."""
-    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+def _watch(
+    folder: Path, classifier: Classifier, sources: Sources, bare: bool, sort_into: Path | None, link: bool
+) -> None:
+    """Answer what comes into a folder, until a signal ends the command."""
+    from ox_classifier.cli.predict_watch import DropFolder
 
-
-def _shown(name: object) -> str:
-    """A name as it is, or as a shell takes it where a terminal would obey it or break the line."""
-    text = str(name)
-    return text if is_printable(text) else quoted(text)
+    sorter = _sorter(sort_into, classifier, [folder], link)
+    drops, rows = DropFolder(folder, walk=sources.images_in), Rows("json", classifier.classes, bare=bare)
+    write_utf8()
+    say(f"watching {folder}, where {counted(len(drops.done), 'file')} answered before; Ctrl-C stops")
+    for paths in drops.files():
+        for prediction in _sorted(classifier.predict(paths), sorter):
+            sys.stdout.write(rows.line(prediction))
+            sys.stdout.flush()
+            drops.mark(prediction.path)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+
+from ox_classifier.data import connected, hulls
 
 SPECK = 3  # cells: a smaller piece of ink is none
 INNER = 0.25  # of the size of what encloses it: less is a speck
@@ -86,9 +87,9 @@ def of_mark(ink: np.ndarray) -> np.ndarray:
     rest = [piece for piece in pieces if piece not in frames]
     inner = [piece for piece in rest if not piece.at_edge or piece.distance == 0] or rest
     if frames:
-        core = min(inner, key=lambda piece: (piece.distance, -piece.longest))
+        core = min(inner, key=lambda piece: (piece.distance, -piece.longest, piece[1:5]))
         around = [frame for frame in frames if frame.holds(core)]
-        closest = min(around, key=lambda frame: frame.longest, default=None)
+        closest = min(around, key=lambda frame: (frame.longest, frame[1:5]), default=None)
         if closest and not closest.at_edge:
             inner = [piece for piece in inner if closest.holds(piece)]
         else:
@@ -110,28 +111,19 @@ def _about(core: Piece, pieces: list[Piece]) -> list[Piece]:
 
 
 def _pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > 0).astype(np.uint8), connectivity=8)
+    labels, boxes = connected.pieces(ink > 0)
     found = []
-    for label in range(1, count):
-        left, top, width, height = map(int, stats[label, :4])
+    for label, (left, top, right, bottom) in enumerate(boxes, start=1):
+        width, height = right - left, bottom - top
         middle = labels[
             top + 2 * height // 5 : top + -(-3 * height // 5), left + 2 * width // 5 : left + -(-3 * width // 5)
         ]
         hollow = not (middle == label).any()
-        own = labels == label
-        box = left, top, left + width, top + height
-        found.append(Piece(label, *box, hollow, *_fullness(own), float(ink[own].max()), len(ink)))
+        inside = slice(top, bottom), slice(left, right)
+        own = labels[inside] == label
+        box = left, top, right, bottom
+        found.append(Piece(label, *box, hollow, *hulls.fullness(own), float(ink[inside][own].max()), len(ink)))
     return labels, found
-
-
-def _fullness(own: np.ndarray) -> tuple[float, float]:
-    """What share a piece's hull is of the smallest rectangle about it, and what share of the hull is inked."""
-    y, x = np.nonzero(own)
-    corners = np.stack([x, y, x + 1, y, x, y + 1, x + 1, y + 1], axis=1).reshape(-1, 2).astype(np.float32)
-    hull = cv2.convexHull(corners)
-    area = max(cv2.contourArea(hull), 1.0)
-    _, (width, height), _ = cv2.minAreaRect(hull)
-    return float(area / max(width * height, 1.0)), float(len(x) / area)
 
 
 def strokes(ink: np.ndarray) -> float:

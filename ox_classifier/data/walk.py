@@ -18,9 +18,14 @@ SYSTEM_NAMES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"
 
 
 class Walk:
-    """Walks folders, however deep, and remembers what it passed over; links to folders are followed at the top only."""
+    """Walks folders, however deep, and remembers what it passed over; links to folders are followed at the top only.
 
-    def __init__(self):
+    Without `deep` it stays in the folder it is given. With `follow` it takes what links to folders lead to, each
+    folder once.
+    """
+
+    def __init__(self, *, deep: bool = True, follow: bool = False):
+        self.deep, self.follow = deep, follow
         self.unread: list[ImageError] = []  # folders that can't be read
         self.hidden: list[str] = []
         self.empty: list[str] = []
@@ -57,6 +62,7 @@ class Walk:
     def files(self, folder: Path) -> list[str]:
         """Every visible file below with an image's suffix."""
         found, ahead = [], [os.fspath(folder)]
+        seen = {os.path.realpath(folder)} if self.follow else set()
         while ahead:
             top = ahead.pop()
             start = os.fspath(Path(top, "-"))[:-1]  # "" for "."
@@ -65,7 +71,10 @@ class Walk:
                 if self._hide(name):
                     continue
                 if _is_folder(entry):
-                    self.links.append(name) if entry.is_symlink() else ahead.append(start + name)
+                    if entry.is_symlink() and not self.follow:
+                        self.links.append(name)
+                    elif self.deep and not self._seen(entry, seen):
+                        ahead.append(start + name)
                     continue
                 suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - a Path would intern every name
                 if suffix in SUFFIXES:
@@ -104,6 +113,14 @@ class Walk:
         except OSError as error:
             if not any(known.path == Path(folder) for known in self.unread):
                 self.unread.append(ImageError(folder, why(error)))
+
+    def _seen(self, entry: os.DirEntry, seen: set[str]) -> bool:
+        """Whether this folder was walked before, by another path; asked only where links are followed."""
+        real = os.path.realpath(entry.path) if self.follow else ""
+        known = real in seen
+        if self.follow:
+            seen.add(real)
+        return known
 
     def _hide(self, name: str) -> bool:
         hidden = name.startswith(".") or name.casefold() in SYSTEM_NAMES

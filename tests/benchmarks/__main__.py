@@ -10,6 +10,7 @@ MODULES = (
     "first_epoch",
     "augment",
     "predict",
+    "small",
     "transfer",
     "check",
     "course",

@@ -12,13 +12,12 @@ import numpy as np
 
 from ox_classifier.classifier import BATCH
 from ox_classifier.data import images
-from ox_classifier.pixels import PixelRule
+from ox_classifier.runs import Run
 from ox_classifier.session import open_session
 from tests.conftest import draw_folder
 from tests.processes import cost
 
 COUNT = 2000
-RULE = PixelRule(150, 150)
 
 
 def figures() -> list[tuple[str, str, str, float, str]]:
@@ -33,7 +32,7 @@ def figures() -> list[tuple[str, str, str, float, str]]:
         paths = sorted(folder.rglob("*.png"))
         floor, ours = [], []
         for _ in range(3):
-            floor.append(floor_seconds(paths, place / "runs" / "bench" / "model.onnx"))
+            floor.append(floor_seconds(paths, Run(place / "runs" / "bench")))
             ours.append(ox_predict(["many"], place)[0])
         memory = ox_predict(["many"], place)[1]
         tenfold = place / "tenfold"
@@ -61,12 +60,12 @@ def figures() -> list[tuple[str, str, str, float, str]]:
     ]
 
 
-def floor_seconds(paths: list[Path], onnx: Path) -> float:
+def floor_seconds(paths: list[Path], run: Run) -> float:
     """Decode every file, then answer all of them, one after the other."""
-    session = open_session(onnx)
+    session = open_session(run.onnx_file)
     name = session.get_inputs()[0].name
     start = time.perf_counter()
-    pixels = np.stack([images.read(path, RULE) for path in paths])
+    pixels = np.stack([images.read(path, run.rule) for path in paths])
     for first in range(0, len(pixels), BATCH):
         session.run(None, {name: images.as_float(pixels[first : first + BATCH])})
     return time.perf_counter() - start

@@ -1,0 +1,154 @@
+"""`ox predict --out FILE`: a table that is there whole or not at all, and that a stopped command goes on with."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ox_classifier import limits
+from ox_classifier.cli.predict_rows import Rows
+from ox_classifier.console import say
+from ox_classifier.errors import UsageError
+from ox_classifier.files import PART, refuse_unwritable, replacing
+from ox_classifier.tables import csv_line
+from ox_classifier.wording import counted
+
+FORMS = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
+
+
+def form_of(out: Path) -> str:
+    """The format that a file's name asks for.
+
+    Raises:
+        UsageError: If it asks for none.
+    """
+    form = FORMS.get(out.suffix.lower())
+    if form is None:
+        raise UsageError(f"--out {out} says no format: name it {' or '.join(FORMS)}, or give --csv or --json")
+    return form
+
+
+class Table:
+    """The rows of FILE in the making. Until `finish` they lie in a hidden file beside it, one answer a line.
+
+    That file's name holds the network's digest, so that only the same network goes on with it.
+
+    Raises:
+        UsageError: If there is no writing there, or `resume` meets a FILE of other columns.
+    """
+
+    def __init__(self, out: Path, rows: Rows, network: Path, *, resume: bool):
+        self.out, self.rows = out, rows
+        if out.is_dir():
+            raise UsageError(f"--out {out} is a folder: give the name of a file")
+        if not out.parent.is_dir():
+            raise UsageError(f"--out {out} lies in no folder that is there: make {out.parent} first")
+        refuse_unwritable(out.parent)
+        with network.open("rb") as file:
+            digest = hashlib.file_digest(file, "blake2b").hexdigest()[:12]
+        bare = "-bare" if rows.bare else ""
+        self.part = out.with_name(f".{out.stem[:60]}-{rows.form}{bare}-{digest}{PART}")
+        self.kept: dict[str, tuple[str, bool]] = {}  # by path: the row, and whether it says why there is no answer
+        if resume:
+            self.kept = dict(_finished(out, rows)) | dict(_begun(self.part))
+        self.file = self.part.open("w", encoding="utf-8", errors="surrogateescape")
+        for path, (line, failed) in self.kept.items():
+            self._keep(path, line, failed)
+        self.file.flush()
+
+    def missing(self, paths: Iterable[Path]) -> list[Path]:
+        """Those of the images that have no row yet."""
+        return [path for path in paths if str(path) not in self.kept]
+
+    def write(self, line: str, path: str, failed: bool) -> None:
+        """Add a row; once it is written a kill of the command does not lose it."""
+        self.kept[path] = line, failed
+        self._keep(path, line, failed)
+        self.file.flush()
+
+    @property
+    def failed(self) -> int:
+        """How many rows say why there is no answer."""
+        return sum(failed for _, failed in self.kept.values())
+
+    def finish(self) -> None:
+        """Put FILE in its place, whole."""
+        self.file.close()
+        with (
+            replacing(self.out) as beside,
+            beside.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+        ):
+            file.write(self.rows.header)
+            file.writelines(line for line, _ in self.kept.values())
+        self.part.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Leave what was answered for --resume; nothing, if there is nothing."""
+        self.file.close()
+        if self.kept:
+            say(f"{counted(len(self.kept), 'row')} kept for the same command with --resume; {self.out} is as it was")
+        else:
+            self.part.unlink(missing_ok=True)
+
+    def _keep(self, path: str, line: str, failed: bool) -> None:
+        self.file.write(json.dumps([path, line, failed]) + "\n")
+
+
+def _begun(part: Path) -> Iterator[tuple[str, tuple[str, bool]]]:
+    """What a stopped command left; a last line that was cut off is none."""
+    with suppress(FileNotFoundError), part.open(encoding="utf-8", errors="surrogateescape") as file:
+        for text in file:
+            try:
+                path, line, failed = json.loads(text)
+            except ValueError:
+                continue
+            yield path, (line, failed)
+
+
+def _finished(out: Path, rows: Rows) -> Iterator[tuple[str, tuple[str, bool]]]:
+    """The rows of a table that is there."""
+    try:
+        limits.check_file(out, limits.MOST_TABLE)
+    except FileNotFoundError:
+        return
+    with out.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        text = file.read()
+    yield from (_csv_rows if rows.form == "csv" else _json_rows)(out, text, rows)
+
+
+def _csv_rows(out: Path, text: str, rows: Rows) -> Iterator[tuple[str, tuple[str, bool]]]:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = next(reader, [])
+    if csv_line(header) != rows.header:
+        raise UsageError(
+            f"--resume can't add to {out}, whose first line is {','.join(header)[:100]!r}: expected "
+            f"{rows.header.strip()[:100]!r}; give the run and options it was made with, or another --out"
+        )
+    error = header.index("error")
+    for cells in reader:
+        if len(cells) != len(header):
+            raise UsageError(
+                f"--resume can't add to {out}: line {reader.line_num} has {len(cells)} cells, not {len(header)}"
+            )
+        yield cells[0], (csv_line(cells), bool(cells[error]))
+
+
+def _json_rows(out: Path, text: str, rows: Rows) -> Iterator[tuple[str, tuple[str, bool]]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            path, fits = row["path"], "error" in row or list(row["probabilities"]) == list(rows.classes)
+            fits = fits and ("error" in row or ("predicted" in row) != rows.bare)
+        except (ValueError, KeyError, TypeError):
+            fits = False
+        if not fits:
+            raise UsageError(
+                f"--resume can't add to {out}: line {number} is no answer of this run with these options; "
+                "give another --out"
+            )
+        yield path, (f"{line}\n", "error" in row)

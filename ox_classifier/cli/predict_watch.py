@@ -1,0 +1,97 @@
+"""`ox predict --watch DIR`: a drop folder, whose files are answered once each, when they are complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ox_classifier.errors import UsageError
+from ox_classifier.files import refuse_unwritable, replacing
+
+Stamp = tuple[int, int]  # size in bytes, time of the last change in nanoseconds
+
+JOURNAL = ".ox-watch.jsonl"
+PAUSE = 0.5  # seconds between two looks
+SETTLED = 1.0  # seconds that a file must not have changed: it is complete
+
+
+class DropFolder:
+    """A folder that others put images into. Which were answered is kept in a hidden file in it, across restarts.
+
+    A file counts as new again when its size or time of change is another. A program that is killed between an answer
+    and its note in that file gives the answer twice, never not at all.
+
+    Raises:
+        UsageError: If there is no such folder.
+        OSError: If it can't be written to.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        walk: Callable[[Path], list[Path]],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        if not folder.is_dir():
+            raise UsageError(f"--watch {folder} is no folder: give one that is there")
+        refuse_unwritable(folder)
+        self.folder, self.walk, self.clock, self.sleep = folder, walk, clock, sleep
+        self.journal = folder / JOURNAL
+        self.done = {path: stamp for path, stamp in self._read() if _stamp(path) == stamp}
+        with replacing(self.journal) as beside:  # without the files that are gone
+            beside.write_text("".join(_note(self.folder, *entry) for entry in self.done.items()), encoding="utf-8")
+        self.seen: dict[Path, tuple[Stamp, float]] = {}
+
+    def complete(self) -> list[Path]:
+        """The files to answer now: those not answered yet that have not changed for SETTLED seconds."""
+        found, now = [], self.clock()
+        seen, self.seen = self.seen, {}
+        for path in self.walk(self.folder):
+            stamp = _stamp(path)
+            if stamp is None or self.done.get(path) == stamp:
+                continue
+            before, since = seen.get(path, (None, now))
+            self.seen[path] = (stamp, since if before == stamp else now)
+            if stamp[0] and before == stamp and now - since >= SETTLED:
+                found.append(path)
+        return found
+
+    def mark(self, path: Path) -> None:
+        """Note that a file was answered."""
+        stamp, _ = self.seen.pop(path)
+        self.done[path] = stamp
+        with self.journal.open("a", encoding="utf-8") as file:
+            file.write(_note(self.folder, path, stamp))
+
+    def files(self) -> Iterator[list[Path]]:
+        """What is to be answered, look after look, without end."""
+        while True:
+            found = self.complete()
+            if found:
+                yield found
+            self.sleep(PAUSE)
+
+    def _read(self) -> Iterator[tuple[Path, Stamp]]:
+        with suppress(FileNotFoundError), self.journal.open(encoding="utf-8") as file:
+            for line in file:
+                with suppress(ValueError, TypeError):  # cut off by a kill
+                    name, size, changed = json.loads(line)
+                    yield self.folder / name, (size, changed)
+
+
+def _note(folder: Path, path: Path, stamp: Stamp) -> str:
+    return json.dumps([os.fspath(path.relative_to(folder)), *stamp]) + "\n"
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

@@ -1,0 +1,151 @@
+"""ox-predict, the small install: what it holds and, where `make test-predict` has made one, what it does."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ox_classifier import small_install
+from ox_classifier.cli import app
+from ox_classifier.pixels import INK_CROPPED
+from tests.conftest import REPOSITORY
+from tests.test_layers import inside, module_arrows, modules, top_imports
+
+PROJECT = tomllib.loads((REPOSITORY / "packaging" / "ox-predict" / "pyproject.toml").read_text(encoding="utf-8"))
+LISTED = PROJECT["tool"]["ox-predict"]["modules"]
+RUN = REPOSITORY / "tests" / "data" / "lenet-22"
+MOST_MEGABYTES = 250
+PLACE = os.environ.get("OX_SMALL_INSTALL")
+needs_install = pytest.mark.skipif(not PLACE, reason="make test-predict makes the small install that this test is of")
+
+
+def listed(module: str) -> bool:
+    return any(inside(module, name) for name in LISTED) or any(name.startswith(f"{module}.") for name in LISTED)
+
+
+def test_the_list_names_modules_and_all_that_they_import_when_they_are_imported():
+    names = [name for name, _ in modules()]
+    assert [name for name in LISTED if not any(inside(module, name) for module in names)] == []
+    arrows = module_arrows(imports=top_imports)
+    lacking = {f"{name} → {other}" for name in arrows if listed(name) for other in arrows[name] if not listed(other)}
+    assert lacking == set()
+
+
+def test_prediction_finds_every_module_it_imports_anywhere():
+    arrows, ahead, seen = module_arrows(), ["__main__", "classifier", "cli", "cli.predict"], set()
+    while ahead:
+        name = ahead.pop()
+        if name not in seen:
+            seen.add(name)
+            ahead += [other for other in arrows[name] if not inside(other, "cli") or inside(name, "cli.predict")]
+    assert {name for name in seen if not listed(name)} == set()
+
+
+def test_its_dependencies_are_among_those_of_the_whole_with_the_same_limits():
+    whole = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    extras = [name for names in PROJECT["project"]["optional-dependencies"].values() for name in names]
+    assert {*PROJECT["project"]["dependencies"], *extras} <= set(whole)
+
+
+def test_every_command_that_it_lacks_names_a_module_that_is_there_in_the_whole():
+    assert all(small_install.is_there(module) for module in small_install.NEEDED.values())
+    assert not small_install.is_small() and not small_install.is_there("training.nothing.at.all")
+
+
+@pytest.mark.parametrize("command", ["train", "dataset make marks"])
+def test_a_command_that_is_lacking_ends_with_a_sentence_before_it_begins(monkeypatch, tmp_path, command):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(small_install, "is_there", lambda module: not module.startswith(("training", "synthetic")))
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 2 and "make install in the clone" in result.stderr
+    assert len(result.stderr.splitlines()) == 1 and list(tmp_path.iterdir()) == []
+    assert CliRunner().invoke(app, [command.split()[0], "--help"]).exit_code == 0
+
+
+def in_it(*words: object, place: Path = REPOSITORY, program: str = "ox") -> subprocess.CompletedProcess:
+    """What a program of the small install says and ends with, far from this repository's modules."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    command = [str(Path(PLACE, "bin", program)), *map(str, words)]
+    return subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
+
+
+def python(code: str, place: Path) -> str:
+    done = in_it("-c", code, place=place, program="python")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@needs_install
+def test_it_is_small_and_has_no_tensorflow(tmp_path):
+    size = sum(path.lstat().st_size for path in Path(PLACE).rglob("*") if path.is_file() and not path.is_symlink())
+    print(f"ox-predict: {size / 1e6:.0f} MB installed")
+    assert 50e6 < size < MOST_MEGABYTES * 1e6
+    code = "from importlib.util import find_spec; print([n for n in {!r} if find_spec(n)])"
+    assert python(code.format(["tensorflow", "keras", "sklearn", "onnx", "cv2"]), tmp_path) == "[]\n"
+    where = Path(python("import ox_classifier; print(ox_classifier.__file__)", tmp_path).strip())
+    assert where.is_relative_to(PLACE)
+
+
+@needs_install
+def test_a_kept_run_answers_as_it_always_did():
+    text = (RUN / "answers.csv").read_text(encoding="utf-8")
+    expected = list(csv.DictReader(io.StringIO(text)))
+    assert len(expected) == 20 and {row["predicted"] for row in expected} == {"o", "x"}
+    done = in_it("predict", *(row["path"] for row in expected), "--run", RUN, "--csv")
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    for row, wanted in zip(rows, expected, strict=True):
+        assert (row["path"], row["predicted"]) == (wanted["path"], wanted["predicted"])
+        assert float(row["x"]) == pytest.approx(float(wanted["x"]), abs=1e-4)
+
+
+@needs_install
+def test_without_opencv_the_ink_is_found_where_the_whole_finds_it(tmp_path):
+    kept = Path(shutil.copytree(RUN, tmp_path / "ink"))
+    config = json.loads((kept / "run.json").read_text(encoding="utf-8"))
+    config["pixels"]["resize"] = INK_CROPPED
+    (kept / "run.json").write_text(json.dumps(config), encoding="utf-8")
+    words = ["predict", "dataset/test/o", "--run", str(kept), "--csv"]
+    done = in_it(*words)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 151
+    whole = [sys.executable, "-m", "ox_classifier", *words]
+    assert done.stdout == subprocess.run(whole, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+
+
+@needs_install
+def test_help_and_doctor_work():
+    done = in_it("--help")
+    assert done.returncode == 0 and "predict" in done.stdout
+    assert in_it("train", "--help").returncode == 0
+    done = in_it("doctor")
+    assert done.returncode == 0 and done.stderr == ""
+    assert re.search(r"^install +ox-predict, which only predicts", done.stdout, re.MULTILINE)
+
+
+@needs_install
+@pytest.mark.parametrize("command", ["train", "report", "compare a b", "inspect", "runs", "dataset check dataset"])
+def test_what_it_lacks_is_one_sentence_that_says_what_to_install(command):
+    done = in_it(*command.split())
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and "make install in the clone" in done.stderr
+    assert done.stderr.startswith(f"ox: ox {' '.join(command.split()[: 1 + command.startswith('dataset')])} is not in")
+
+
+@needs_install
+def test_its_python_says_what_to_install_and_has_the_classifier(tmp_path):
+    code = "import ox_classifier\ntry: ox_classifier.train\nexcept ImportError as error: print(error)"
+    assert "ox_classifier.train is not in ox-predict" in python(code, tmp_path)
+    image = REPOSITORY / "dataset" / "test" / "o" / "00000.jpg"
+    code = f"from ox_classifier import Classifier; print(Classifier.load({str(RUN)!r}).predict({str(image)!r}).label)"
+    assert python(code, tmp_path) == "o\n"
