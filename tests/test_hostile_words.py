@@ -14,6 +14,7 @@ from ox_classifier.audit import audit
 from ox_classifier.cli import app, dataset_preview
 from ox_classifier.importers import mnist
 from ox_classifier.report import write as report
+from ox_classifier.sheets import quiz
 from ox_classifier.synthetic import fonts, make
 from ox_classifier.training import preparation, resumption
 from tests import hand_made
@@ -47,6 +48,7 @@ WORK = [
     (mnist, "load"),
     (audit, "check"),
     (dataset_preview, "_examples"),
+    (quiz, "arrange"),
 ]
 # for each command the arguments and the options of a line that would begin to work, had it no hostile word in it
 LINES: dict[str, tuple[dict[str, str], str]] = {
@@ -61,6 +63,7 @@ LINES: dict[str, tuple[dict[str, str], str]] = {
     "dataset import": ({"name": "mnist", "out": "new"}, "--source idx"),
     "dataset check": ({"data": "marks"}, ""),
     "dataset preview": ({"data": "marks"}, ""),
+    "sheet quiz": ({}, "--questions 3"),
 }
 PLAIN = dict.fromkeys(
     ("nan", "inf", "1.5", "1e9", "1e30", "1e999", str(10**30), str(2**32), str(2**64), "ten"),
@@ -83,6 +86,8 @@ ALLOWED: dict[str, dict[str, str]] = {
     "dataset make out": FOLDER,
     "dataset import out": FOLDER,
     "dataset check --out": FOLDER,
+    "sheet quiz --out": FOLDER,
+    "sheet quiz --title": dict.fromkeys({*VALUES} - {"", " ", "a\nb"}, "a title, and any is one"),
     "dataset make --seed": {str(2**32): "its generator takes seeds up to 2^64"},
 }
 ROOT = typer.main.get_command(app)
