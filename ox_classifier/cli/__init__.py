@@ -25,6 +25,8 @@ from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
 from ox_classifier.cli.runs import runs
 from ox_classifier.cli.sentences import SentenceGroup
+from ox_classifier.cli.sheet_collect import collect
+from ox_classifier.cli.sheet_cut import cut
 from ox_classifier.cli.sheet_quiz import quiz
 from ox_classifier.cli.sheet_read import read as read_sheets
 from ox_classifier.cli.train import Command as TrainCommand
@@ -72,6 +74,8 @@ dataset.command(cls=PreviewCommand, short_help="Draw what augmentation makes of 
 dataset.command(cls=Command, short_help="Move images as a report's corrections say.")(apply)
 app.add_typer(dataset, name="dataset")
 sheet.command(cls=Command, short_help="Write an answer sheet as PDF.")(quiz)
+sheet.command(cls=Command, short_help="Write a sheet to gather training images with.")(collect)
+sheet.command(cls=Command, short_help="Cut photos of filled collecting sheets into images.")(cut)
 sheet.command("read", cls=Command, short_help="Read filled sheets from photos, scans and PDFs.")(read_sheets)
 app.add_typer(sheet, name="sheet")
 

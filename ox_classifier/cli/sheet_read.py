@@ -44,7 +44,7 @@ def read(
         from ox_classifier.staging import check_place, filling
 
         opened = list(sources(photo))
-        printed = Layout.read(_near(layout, photo))
+        printed = Layout.read(layout_near(layout, photo))
         if printed.kind != "quiz":
             raise UsageError("this sheet.json is of a sheet to collect marks with: ox sheet cut takes its photos")
         answers = results.read_key(Path(key), [str(box.number) for box in printed.boxes], ("o", "x")) if key else None
@@ -75,7 +75,7 @@ def read(
             raise GateError(f"not every photo could be used as it is: see {lines_above} above, the rest was read")
 
 
-def _near(given: str | None, photos: list[str]) -> Path:
+def layout_near(given: str | None, photos: list[str]) -> Path:
     """The layout that was named, else the one beside the photographs, or here.
 
     Raises:
@@ -87,9 +87,7 @@ def _near(given: str | None, photos: list[str]) -> Path:
     for folder in (first if first.is_dir() else first.parent, Path()):
         if (folder / LAYOUT).is_file():
             return folder / LAYOUT
-    raise UsageError(
-        f"no {LAYOUT} beside the photos or here: give --layout the {LAYOUT} that ox sheet quiz wrote with the sheet"
-    )
+    raise UsageError(f"no {LAYOUT} beside the photos or here: give --layout the {LAYOUT} that ox wrote with the sheet")
 
 
 def _free(name: str) -> Path:

@@ -55,13 +55,15 @@ class Rule:
 class Printing:
     """A layout, and what is printed of words and lines beside its markers, codes and boxes, alike on all copies.
 
-    `footer` has places for {page}, {pages}, {copy} and {copies}; on each copy it stands on every page.
+    On every page of a copy stand its `footer`, which has places for {page}, {pages}, {copy} and {copies}, and its
+    person, if it has one, at `person`: left end of the baseline, and width, in mm.
     """
 
     layout: Layout
     words: tuple[Words, ...]
     rules: tuple[Rule, ...]
     footer: str
+    person: tuple[float, float, float]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def put_fonts(pdf: FPDF, texts: Iterable[str]) -> str:
     with quiet():
         for family in order:
             for style, weight in (("", "normal"), ("B", "bold")):
-                path = _file(family, weight)
+                path = file_of(family, weight)
                 pdf.add_font(family, style, str(path), collection_font_number=getattr(path, "face_index", 0))
     pdf.set_fallback_fonts(order[1:], exact_match=False)
     return order[0]
@@ -62,7 +62,7 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _file(family: str, weight: str) -> str:
+def file_of(family: str, weight: str) -> str:
     """The family's file of a weight, or the nearest weight that it has."""
     from matplotlib.font_manager import FontProperties, findfont
 

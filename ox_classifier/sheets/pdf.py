@@ -14,7 +14,7 @@ from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing
 from ox_classifier.lettering import Lettering
 from ox_classifier.sheets import page_code
-from ox_classifier.sheets.frame import DPI, GREY, MARGIN, MARKER, MM, Printing, Words
+from ox_classifier.sheets.frame import BOLD, DPI, GREY, MARGIN, MARKER, MM, Printing, Words
 from ox_classifier.sheets.layout import DICTIONARY, Copy, Page
 from ox_classifier.sheets.letters import put_fonts, quiet
 from ox_classifier.sheets.page_code import PageId
@@ -112,10 +112,10 @@ def _own_words(printing: Printing, page: Page, copy: Copy, lettering: Lettering)
         Words(page.number, layout.width / 2, foot + 1, f"{printing.footer.format(**numbers)}  ·  {layout.id}", 8.5,
               align="center", grey=GREY)
     ]  # fmt: skip
-    if copy.person and page.fields:
-        field = page.fields[0]
-        name = lettering.cut(copy.person, (field.width - 18) / MM, PERSON_SIZE * 1.16, keep="both")
-        words.append(Words(page.number, field.x + 16, field.y + field.height - 1.8, name, PERSON_SIZE, bold=True))
+    if copy.person:
+        x, base, width = printing.person
+        name = lettering.cut(copy.person, width / MM, PERSON_SIZE * BOLD, keep="both")
+        words.append(Words(page.number, x, base, name, PERSON_SIZE, bold=True))
     return words
 
 

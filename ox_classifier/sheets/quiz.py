@@ -38,6 +38,7 @@ ROWS = (5, 10, 15)  # of a column
 TEXT_SIZE, TEXT_LINE, MOST_LINES = 10.5, 4.7, 4  # points; mm; lines of a question
 NUMBER_ROOM = 11.0  # for the number left of a text
 MOST_TEXT_COLUMNS = 2
+NAME, FIELD_FOOT = 16.0, 1.8  # mm from a field's left to a printed name; from its baseline to the line below
 EXAMPLE = 5.4  # side of the squares with an example
 
 
@@ -119,7 +120,9 @@ def arrange(
         more_words, more_rules = _head(lettering, frame, page, wording)
         words, rules = words + more_words, rules + more_rules
     layout = Layout("quiz", new_id(), title, frame.width, frame.height, LINE, pages, tuple(boxes), tuple(copies))
-    return Printing(layout, tuple(words), tuple(rules), wording.footer)
+    name = fields[0]
+    person = name.x + NAME, name.y + name.height - FIELD_FOOT, name.width - NAME
+    return Printing(layout, tuple(words), tuple(rules), wording.footer, person)
 
 
 def _numbers(questions: Sequence[Question], frame: Frame, columns: int) -> tuple[list[Box], list[Words]]:
@@ -210,7 +213,7 @@ def _head(lettering: Lettering, frame: Frame, page: Page, wording: Wording) -> t
         x += EXAMPLE + 1.5 + lettering.width(meaning, 10) * MM + 5
     for field in page.fields:
         foot, right = field.y + field.height, field.x + field.width
-        words.append(Words(number, field.x, foot - 1.8, field.name, 10, grey=GREY))
+        words.append(Words(number, field.x, foot - FIELD_FOOT, field.name, 10, grey=GREY))
         rules.append(Rule(number, field.x, foot, right, foot))
     return words, rules
 
