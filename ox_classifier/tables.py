@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from ox_classifier.names import is_printable
 
 RESERVED = frozenset(
-    ("path", "split", "label", "predicted", "loss", "error", "fold")
+    ("path", "split", "label", "predicted", "loss", "error", "fold", "answer", "reason")
 )  # columns of ours beside the classes
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes a cell that begins so, quoted or not
 

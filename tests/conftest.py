@@ -91,3 +91,11 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory):
     run = runs.find(place / "runs" / "tiny")
     run.log = result.stderr
     return run
+
+
+def calibrated(run, model, batch):
+    """What a run answers, from Keras' network alone: mean logits over the mirror images, by its temperature."""
+    looks = (batch, batch[:, ::-1], batch[:, :, ::-1], batch[:, ::-1, ::-1])
+    answers = [np.float64(model.predict(look, verbose=0)[:, 0]) for look in looks]
+    logits = np.mean([np.log(p / (1 - p)) for p in answers], axis=0) / run.trust["calibration"]["temperature"]
+    return 1 / (1 + np.exp(-logits))

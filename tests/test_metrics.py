@@ -71,7 +71,7 @@ def test_predictions_views_agree():
     test = table.of("test")
     assert test.paths == ("a", "c", "d")
     assert test.worst().paths == ("c", "a")  # c is wrong with 0.99, a with 0.6
-    assert table.header() == ("path", "split", "label", "predicted", "o", "x", "loss")
-    assert table.rows()[2] == ("c", "test", "x", "o", "0.990000", "0.010000", f"{-np.log(0.01):.6f}")
+    assert table.header() == ("path", "split", "label", "predicted", "o", "x", "loss", "answer")
+    assert table.rows()[2] == ("c", "test", "x", "o", "0.990000", "0.010000", f"{-np.log(0.01):.6f}", "o")
     figures = metrics.summary(test.probabilities, test.truth, test.classes)
     assert figures["images"] - figures["correct"] == len(test.worst().paths)

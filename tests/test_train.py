@@ -24,7 +24,7 @@ from ox_classifier.pixels import INK_CROPPED, STRETCHED
 from ox_classifier.training import job
 from ox_classifier.training.recipe import Recipe
 from tests import tiny_base
-from tests.conftest import draw_folder, draw_mark
+from tests.conftest import calibrated, draw_folder, draw_mark
 
 pytestmark = pytest.mark.tensorflow
 FAST = "--image-size 22 --epochs 1 --batch-size 4"
@@ -89,14 +89,6 @@ def test_first_and_last_lines_say_what_a_reader_needs(tiny_run):
     for words in ("best epoch", "val accuracy", "95 % interval"):
         assert words in tiny_run.log
     assert lines[-1] == "next: ox report tiny"
-
-
-def calibrated(run, model, batch):
-    """What a run answers, from Keras' network alone: mean logits over the mirror images, by its temperature."""
-    looks = (batch, batch[:, ::-1], batch[:, :, ::-1], batch[:, ::-1, ::-1])
-    answers = [np.float64(model.predict(look, verbose=0)[:, 0]) for look in looks]
-    logits = np.mean([np.log(p / (1 - p)) for p in answers], axis=0) / run.config["calibration"]["temperature"]
-    return 1 / (1 + np.exp(-logits))
 
 
 def test_the_saved_network_is_the_best_epoch(tiny_run):

@@ -99,6 +99,25 @@ def about(run: Run) -> list[str]:
         took = f", in {seconds:,.0f} s" if seconds else ""
         epochs = run.settings.get("epochs_trained", run.best_epoch)
         said.append(f"Epoch {run.best_epoch} of {epochs} was kept{took}, on a {run.device_kind or 'machine unknown'}.")
+    said += _trust(run)
+    return said
+
+
+def _trust(run: Run) -> list[str]:
+    """What the probabilities were calibrated on, and what is promised of the answers that are sure."""
+    said, fitted, sure = [], run.trust["calibration"], run.trust["unsure"]
+    if fitted:
+        said.append(
+            f"Its probabilities are calibrated on {fitted.get('images', 0):,} images held out (temperature "
+            f"{fitted['temperature']:.2f}): expected calibration error {fitted.get('ece_before', 0):.4f} before, "
+            f"{fitted.get('ece_after', 0):.4f} after."
+        )
+    if sure:
+        said.append(
+            f"It is unsure below {sure['threshold']:.3f}: with {percent(sure['confidence'], 0)} confidence at most "
+            f"{percent(sure['promise'])} of its other answers are wrong on images like those; "
+            f"{percent(sure['coverage'])} of them were answered."
+        )
     return said
 
 

@@ -18,11 +18,12 @@ def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return 0.0 - np.log(np.clip(given, 1e-7, 1.0))  # a unary minus would make -0.0 of the logarithm of 1
 
 
-def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]) -> dict:
+def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str], *, threshold: float = 0.0) -> dict:
     """Every metric of one split, as plain values for metrics.json.
 
     `probabilities` has shape (n, classes), `truth` holds class indices, shape (n,). ROC AUC and average precision are
-    of one class against the rest, averaged over the classes; they are None where only one class occurs.
+    of one class against the rest, averaged over the classes; they are None where only one class occurs. `answered` is
+    about the answers with a probability of at least `threshold`.
     """
     predicted = probabilities.argmax(axis=1)
     labels = np.arange(len(classes))
@@ -40,6 +41,7 @@ def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]
         "average_precision": average_precision(probabilities, truth),
         "log_loss": float(log_losses(probabilities, truth).mean()),
         "expected_calibration_error": reliability(probabilities.max(axis=1), predicted == truth).error,
+        "answered": _answered(probabilities.max(axis=1) >= threshold, predicted == truth, threshold),
         "classes": {
             name: {
                 "precision": float(precision[i]),
@@ -50,6 +52,18 @@ def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]
             for i, name in enumerate(classes)
         },
         "confusion_matrix": sk.confusion_matrix(truth, predicted, labels=labels).tolist(),
+    }
+
+
+def _answered(answered: np.ndarray, right: np.ndarray, threshold: float) -> dict:
+    count, correct = int(answered.sum()), int((answered & right).sum())
+    return {
+        "threshold": threshold,
+        "images": count,
+        "coverage": count / len(right),
+        "wrong": count - correct,
+        "accuracy": correct / count if count else None,
+        "accuracy_interval_95": list(wilson(correct, count)) if count else None,
     }
 
 
@@ -78,6 +92,12 @@ def table(results: dict[str, dict]) -> str:
     for split, result in results.items():
         auc = "-" if result["roc_auc"] is None else f"{result['roc_auc']:.4f}"
         lines.append(f"{split}: accuracy {accuracy_text(result['correct'], result['images'])}")
+        sure = result["answered"]
+        if sure["threshold"] > 0:
+            lines.append(
+                f"  unsure below {sure['threshold']:.3f}: {sure['coverage']:.1%} answered, {sure['wrong']} of "
+                f"{sure['images']:,} wrong"
+            )
         lines.append(f"  ROC AUC {auc}   log loss {result['log_loss']:.4f}")
         names = [printable(name) for name in result["classes"]]
         width = max(5, *map(width_of, names))

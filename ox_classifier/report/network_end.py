@@ -13,6 +13,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from ox_classifier.report.gradients import Node, NotKnownError, back_through, constants_of
+from ox_classifier.report.mirrored_looks import mirror, plain_network, unmirror
 from ox_classifier.session import open_session
 
 PASSED = (
@@ -55,7 +56,8 @@ class NetworkEnd:
 
     def __init__(self, file: Path):
         self.model = onnx.load(file)
-        self.end = find_end(self.model.graph)
+        self.plain, self.looks = plain_network(self.model)
+        self.end = find_end(self.plain.graph)
         self.input = pixels_of(self.model.graph)
 
     @property
@@ -66,33 +68,38 @@ class NetworkEnd:
 
     @cached_property
     def with_features(self) -> onnxruntime.InferenceSession:
-        """Gives the answer and the features."""
-        return self._open([self.end.features])
+        """Gives the answer and the features; of mirrored looks, these follow on those of the pictures themselves."""
+        return _opened(self.model, [self.end.features])
 
     @cached_property
     def _with_places(self) -> onnxruntime.InferenceSession:
         names = dict.fromkeys([self.end.places, *(node.output for node in self.end.chain)])
-        return self._open([name for name in names if name != self.input])
+        return _opened(self.plain, [name for name in names if name != self.input])
 
     def features(self, pixels: np.ndarray) -> np.ndarray:
         """What the answer is made from, float32 (n, features), of float32 pixels (n, height, width, channels)."""
-        return self.with_features.run([self.end.features], {self.input: pixels})[0].reshape(len(pixels), -1)
+        found = self.with_features.run([self.end.features], {self.input: pixels})[0][: len(pixels)]
+        return found.reshape(len(pixels), -1)
 
     def grad_cam(self, pixels: np.ndarray) -> np.ndarray:
         """Which places speak for the predicted class: (n, height, width) in [0, 1], as `inspection.gradcam` has them.
 
         The last values with places are weighted, channel by channel, by the mean gradient of the class's score. In a
-        network without convolution it is each pixel times its gradient, without its sign.
+        network without convolution it is each pixel times its gradient, without its sign. A network that looks at
+        mirror images, too, has the mean of its looks' maps.
 
         Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization"
         (2017).
         """
+        count, pixels = len(pixels), mirror(pixels, self.looks)
         names = [one.name for one in self._with_places.get_outputs()]
         values = dict(zip(names, self._with_places.run(names, {self.input: pixels}), strict=True))
         values[self.input] = pixels
         # pooling moves gradients about and leaves the sum of each channel as it is
         pooled = not self.end.of_input and self.end.chain[0].kind == "MaxPool"
-        gradient = self._at_scores(values[self.end.chain[-1].output])
+        scores = values[self.end.chain[-1].output]
+        mean = scores.reshape(-1, count, scores.shape[1]).mean(axis=0)
+        gradient = np.tile(self._at_scores(mean), (len(self.looks) + 1, 1))
         gradient = back_through(self.end.chain[pooled:], gradient, values)
         if self.end.of_input:
             maps = np.abs(pixels * gradient).sum(axis=-1)
@@ -100,6 +107,7 @@ class NetworkEnd:
             places = values[self.end.places]
             weights = gradient.sum(axis=(2, 3)) / np.float32(places.shape[2] * places.shape[3])
             maps = np.maximum(np.einsum("nchw,nc->nhw", places, weights), 0)
+        maps = unmirror(maps, self.looks)
         largest = maps.max(axis=(1, 2), keepdims=True)
         return np.divide(maps, largest, out=np.zeros_like(maps), where=largest > 0)
 
@@ -109,14 +117,16 @@ class NetworkEnd:
             return np.where(scores > 0, 0.5, -0.5).astype(np.float32)
         return np.eye(scores.shape[1], dtype=np.float32)[scores.argmax(axis=1)]
 
-    def _open(self, names: Sequence[str]) -> onnxruntime.InferenceSession:
-        model = onnx.ModelProto()
-        model.CopyFrom(self.model)
-        there = {one.name for one in model.graph.output}
-        model.graph.output.extend(
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names if name not in there
-        )
-        return open_session(model.SerializeToString())
+
+def _opened(model: onnx.ModelProto, names: Sequence[str]) -> onnxruntime.InferenceSession:
+    """A network that gives these values, too."""
+    told = onnx.ModelProto()
+    told.CopyFrom(model)
+    there = {one.name for one in told.graph.output}
+    told.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names if name not in there
+    )
+    return open_session(told.SerializeToString())
 
 
 def find_end(graph: onnx.GraphProto) -> End:

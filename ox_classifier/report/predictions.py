@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ox_classifier.decision import UNSURE
 from ox_classifier.report.metrics import log_losses
 from ox_classifier.tables import class_columns
 
@@ -20,6 +21,7 @@ class Predictions:
     splits: tuple[str, ...]
     truth: np.ndarray
     probabilities: np.ndarray
+    threshold: float = 0.0  # of the likeliest class' probability: under it an answer is unsure
 
     @property
     def predicted(self) -> np.ndarray:
@@ -49,6 +51,7 @@ class Predictions:
             tuple(self.splits[i] for i in rows),
             self.truth[rows],
             self.probabilities[rows],
+            self.threshold,
         )
 
     def merged(self, other: Predictions) -> Predictions:
@@ -59,16 +62,18 @@ class Predictions:
             self.splits + other.splits,
             np.concatenate([self.truth, other.truth]),
             np.concatenate([self.probabilities, other.probabilities]),
+            self.threshold,
         )
         return joined.take(sorted(range(len(joined.paths)), key=joined.paths.__getitem__))
 
     def header(self) -> tuple[str, ...]:
         """Column names of predictions.csv; a class named like another column has `p_` before it."""
-        return ("path", "split", "label", "predicted", *class_columns(self.classes), "loss")
+        return ("path", "split", "label", "predicted", *class_columns(self.classes), "loss", "answer")
 
     def rows(self) -> list[tuple]:
         """Rows of predictions.csv; probabilities have as many digits, six at least, as it takes to read them back."""
         names, predicted, losses = self.classes, self.predicted, self.losses
+        sure = self.probabilities.max(axis=1) >= self.threshold
         return [
             (
                 self.paths[i],
@@ -77,12 +82,15 @@ class Predictions:
                 names[predicted[i]],
                 *(np.format_float_positional(p, min_digits=6) for p in self.probabilities[i]),
                 f"{losses[i]:.6f}",
+                names[predicted[i]] if sure[i] else UNSURE,
             )
             for i in range(len(self.paths))
         ]
 
     @classmethod
-    def from_rows(cls, classes: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Predictions:
+    def from_rows(
+        cls, classes: Sequence[str], rows: Sequence[Mapping[str, str]], threshold: float = 0.0
+    ) -> Predictions:
         """The predictions whose `rows`, by the names of `header`, were read from predictions.csv; float32.
 
         Raises:
@@ -93,4 +101,5 @@ class Predictions:
         if not ((probabilities >= 0) & (probabilities <= 1)).all():  # NaN fails too
             raise ValueError("a probability lies outside 0 to 1")
         truth = np.array([classes.index(row["label"]) for row in rows])
-        return cls(classes, tuple(r["path"] for r in rows), tuple(r["split"] for r in rows), truth, probabilities)
+        paths, splits = (tuple(row[name] for row in rows) for name in ("path", "split"))
+        return cls(classes, paths, splits, truth, probabilities, threshold)

@@ -37,7 +37,7 @@ def of_split(rows: Predictions, result: dict) -> list[Plot]:
     confidence, right = rows.probabilities.max(axis=1), rows.predicted == rows.truth
     chosen = _told_worst(rows)
     found = [_roc(rows, result, chosen), _precision_recall(rows, result, chosen)] if chosen else []
-    return [*found, _reliability(confidence, right), _coverage(confidence, right)]
+    return [*found, _reliability(confidence, right), _coverage(confidence, right, result["answered"])]
 
 
 def of_training(history: Sequence[dict], best_epoch: int) -> list[Plot]:
@@ -120,15 +120,21 @@ def _reliability(confidence: np.ndarray, right: np.ndarray) -> Plot:
     return Plot("Reliability.", said, drawing)
 
 
-def _coverage(confidence: np.ndarray, right: np.ndarray) -> Plot:
+def _coverage(confidence: np.ndarray, right: np.ndarray, answered: dict) -> Plot:
     coverage, accuracy = accuracy_by_coverage(confidence, right)
     low = min(0.95, np.floor(20 * accuracy[coverage > 0.02].min(initial=1.0)) / 20)
     x, y = thinned(coverage, np.clip(accuracy, low, 1))
     at = int(np.searchsorted(coverage, 0.9 - 1e-9))
     said = f"Leaving the least certain {percent(1 - coverage[at], 0)} to a person, "
     said += f"it is right for {percent(accuracy[at])} of the rest."
+    lines = [Line(x, y)]
+    if answered["threshold"] > 0 and answered["images"]:
+        share = answered["coverage"]
+        lines.append(Line(np.full(2, share), np.array([low, 1.0]), kind="guide"))
+        said = f"Unsure below {answered['threshold']:.3f} (the dashed line): it answers {percent(share)} and is right "
+        said += f"for {percent(answered['accuracy'])} of these."
     drawing = line_plot(
-        [Line(x, y)],
+        lines,
         Axis("share of the images answered", percent=True),
         Axis("right", float(low), 1.0, percent=True),
         text=f"Accuracy against coverage. {said}",

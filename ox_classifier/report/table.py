@@ -82,13 +82,18 @@ def answers(
     for error in lost:
         say(f"left out, as it can't be read: {error}")
     paths, names = tuple(row["path"] for row in rows), tuple(row["split"] for row in rows)
-    return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities))
+    return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities), threshold(run))
+
+
+def threshold(run: Run) -> float:
+    """The probability of the likeliest class under which the run is unsure; 0 where it always answers."""
+    return run.trust["unsure"].get("threshold", 0.0)
 
 
 def held_out(run: Run) -> Predictions:
     """Of a cross-validation: what each image was answered by the fold that had not learned from it."""
     rows = [row | {"split": HELD_OUT} for row in run.read_table("held_out.csv")]
-    return Predictions.from_rows(run.classes, rows)
+    return Predictions.from_rows(run.classes, rows, threshold(run))
 
 
 def kept(run: Run, splits: Sequence[str]) -> Predictions:
@@ -109,7 +114,7 @@ def reported(run: Run) -> tuple[Predictions | None, bool]:
         told = json.loads((run.path / METRICS).read_text(encoding="utf-8"))
         rows = run.read_table(FILE)
         same = told.get("fingerprint") == fingerprint(run)
-        return (Predictions.from_rows(run.classes, rows) if rows else None), same
+        return (Predictions.from_rows(run.classes, rows, threshold(run)) if rows else None), same
     except (UsageError, OSError, AttributeError, ValueError, KeyError, TypeError, RecursionError):
         return None, False
 

@@ -34,7 +34,8 @@ class Watch:
         """As `onnxruntime.InferenceSession.run`: the answer alone."""
         (pixels,) = feed.values()
         answer, *features = self._session.run(None, feed)
-        self._waiting.extend(zip(ink(pixels), self._near(features[0] if features else None, len(pixels)), strict=True))
+        plain = features[0][: len(pixels)] if features else None  # those of mirror images come after
+        self._waiting.extend(zip(ink(pixels), self._near(plain, len(pixels)), strict=True))
         return [answer]
 
     def take(self, path: str) -> None:

@@ -49,7 +49,10 @@ def write(
     watch = Watch(end, near)
     found = elsewhere.table(run, watch) if elsewhere else table(run, splits, watch)
     parts = {split: rows for split in stills.SPLITS if (rows := found.of(split)).paths}
-    results = {split: metrics.summary(rows.probabilities, rows.truth, run.classes) for split, rows in parts.items()}
+    results = {
+        split: metrics.summary(rows.probabilities, rows.truth, run.classes, threshold=rows.threshold)
+        for split, rows in parts.items()
+    }
     run.write_table(f"{folder.name}/{Path(FILE).name}", found.header(), found.rows())
     told = {"run": run.name, "fingerprint": mark, **(elsewhere.told if elsewhere else {}), **results}
     write_text(folder / Path(METRICS).name, json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -7,14 +7,33 @@ deep neural networks", arXiv 1705.08500.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import beta
 
 CONFIDENCE = 0.95
-# shares of the validation images to answer, tried one beside the other: each has a part of the 5 % that may fail
-COVERAGES = (1.0, 0.99, 0.975, 0.95, 0.9, 0.8)
+STEP = 0.005  # of the images, between one threshold that is tried and the next
+MOST_NEEDED = 10_000_000  # images; what takes more can't be had
+
+
+class Start(NamedTuple):
+    """A share of the images to answer that is tried first, and the part it has of the 5 % that may go wrong."""
+
+    coverage: float
+    part: float
+
+    @property
+    def confidence(self) -> float:
+        """What each bound from here on must hold with."""
+        return 1 - (1 - CONFIDENCE) * self.part
+
+
+FEW = (Start(1.0, 0.8), Start(0.8, 0.2))
+ENOUGH = (Start(0.8, 1.0),)
+MANY = (Start(0.5, 0.5), Start(0.8, 0.5))
 
 
 @dataclass(frozen=True)
@@ -23,7 +42,7 @@ class Promise:
 
     `accepted` of `images` validation images have such an answer, `wrong` of them a wrong one. `promise` is
     `max_error` where that could be promised, else the least that could; then `images_needed` says how many validation
-    images would do if as few are wrong.
+    images would do if the same share of them is wrong, None if no number would.
     """
 
     threshold: float
@@ -40,31 +59,62 @@ class Promise:
         """The share of the validation images that are answered."""
         return self.accepted / self.images
 
+    @property
+    def kept_short(self) -> bool:
+        """Whether less is promised than was asked for."""
+        return self.promise > self.max_error
+
     def as_dict(self) -> dict:
         """Plain values for run.json."""
         return asdict(self) | {"coverage": round(self.coverage, 6)}
 
 
 def choose(certainty: np.ndarray, right: np.ndarray, max_error: float) -> Promise:
-    """The least threshold that keeps the share of wrong answers under `max_error`; both arrays have shape (n,).
+    """The threshold that answers most images and keeps the share of wrong answers under `max_error`.
 
-    The bound on the share of errors is Clopper and Pearson's, at a confidence corrected for trying several thresholds
-    (Bonferroni). Which images are answered at a coverage follows from their certainty alone, not from what is right.
+    `certainty` is the probability of each answer, `right` whether it is right, both of shape (n,).
+
+    From each start, thresholds are tried one after the other, each answering a little more, until the bound (Clopper
+    and Pearson's) of one is too large: in such a fixed order no try but the first that is wrong can do harm, so all
+    may have the confidence of their start. Where none passes, the bounds of the starts are promised. A start whose
+    error is under `max_error` fails only with a bound that lies above it, thus holds; for one whose error is over it
+    both are the same event: so this second promise costs nothing.
+
+    The temperature was fitted to the same images, which keeps the order of two classes' answers, and with it the
+    images that each threshold answers; with more classes it is one number and changes next to nothing.
     """
-    order = np.argsort(-certainty, kind="stable")
-    level = 1 - (1 - CONFIDENCE) / len(COVERAGES)
-    tried: list[Promise] = []
-    for coverage in COVERAGES:
-        count = max(1, math.floor(coverage * len(order) + 1e-9))
-        least = float(certainty[order[count - 1]])
-        answered = certainty >= least  # ties go together
-        accepted, wrong = int(answered.sum()), int((answered & ~right).sum())
-        bound = upper_bound(wrong, accepted, level)
-        if bound <= max_error:
-            return Promise(_below(least), max_error, max_error, CONFIDENCE, len(right), accepted, wrong)
-        tried.append(Promise(_below(least), max_error, bound, CONFIDENCE, len(right), accepted, wrong))
-    best = min(tried, key=lambda one: one.promise)
-    return Promise(**asdict(best) | {"images_needed": _needed(best, level)})
+    tries = _Tries(certainty, right)
+    best: Promise | None = None
+    starts = starts_for(len(certainty), max_error)
+    for start in starts:
+        for count in counts_from(start.coverage, len(certainty)):
+            found = tries.of(count, max_error, start.confidence)
+            if found.kept_short:
+                break
+            if best is None or found.accepted > best.accepted:
+                best = found
+    if best is not None:
+        return best
+    first = (tries.of(counts_from(s.coverage, len(certainty))[0], max_error, s.confidence) for s in starts)
+    least = min(first, key=lambda one: (one.promise, -one.accepted))
+    return Promise(**asdict(least) | {"images_needed": tries.needed(max_error)})
+
+
+def starts_for(images: int, max_error: float) -> Sequence[Start]:
+    """Where to begin with so many images. It may follow from their number, but from nothing that is known of them.
+
+    A start that not even an answer without error would pass is none.
+    """
+    for starts in (MANY, ENOUGH):
+        if all(upper_bound(0, math.floor(s.coverage * images), s.confidence) <= max_error for s in starts):
+            return starts
+    return FEW
+
+
+def counts_from(coverage: float, images: int) -> list[int]:
+    """How many images each threshold answers, from a share of them to all."""
+    steps = np.append(np.arange(coverage, 1, STEP), 1.0)
+    return sorted({max(1, math.floor(share * images + 1e-9)) for share in steps})
 
 
 def upper_bound(wrong: int, accepted: int, confidence: float) -> float:
@@ -72,40 +122,79 @@ def upper_bound(wrong: int, accepted: int, confidence: float) -> float:
     return 1.0 if wrong >= accepted else float(beta.ppf(confidence, wrong + 1, accepted - wrong))
 
 
+class _Tries:
+    """Answers from the most to the least certain, with the errors up to each."""
+
+    def __init__(self, certainty: np.ndarray, right: np.ndarray):
+        order = np.argsort(-certainty, kind="stable")
+        self.certainty = certainty[order].astype(np.float64)
+        self.errors = np.concatenate([[0], np.cumsum(~right[order])])
+
+    def of(self, count: int, max_error: float, confidence: float) -> Promise:
+        """What answering the `count` most certain can promise, and with them those that are as certain as the last.
+
+        The threshold lies just above the first one left out, so that the answered ones are a plain sample of what lies
+        above it.
+        """
+        images = len(self.certainty)
+        accepted = int(np.searchsorted(-self.certainty, -self.certainty[count - 1], side="right"))
+        least = self.certainty[accepted - 1]
+        threshold = _down(least) if accepted == images else _above(self.certainty[accepted], least)
+        wrong = int(self.errors[accepted])
+        bound = upper_bound(wrong, accepted, confidence)
+        promised = max_error if bound <= max_error else bound
+        return Promise(threshold, max_error, promised, CONFIDENCE, images, accepted, wrong)
+
+    def needed(self, max_error: float) -> int | None:
+        """How many images would do for `max_error`, if at each coverage the same share of them is wrong."""
+
+        def enough(images: int) -> bool:
+            for start in starts_for(images, max_error):
+                count = math.floor(start.coverage * images)
+                share = self.errors[math.floor(start.coverage * len(self.certainty))] / len(self.certainty)
+                if upper_bound(math.ceil(share * images - 1e-9), count, start.confidence) <= max_error:
+                    return True
+            return False
+
+        least = most = len(self.certainty)
+        while not enough(most):
+            least, most = most, 2 * most
+            if most > MOST_NEEDED:
+                return None
+        while most - least > 1:
+            middle = (least + most) // 2
+            least, most = (least, middle) if enough(middle) else (middle, most)
+        return most
+
+
 def in_words(promise: Promise) -> str:
     """What is promised, as one sentence."""
+    most = math.ceil(1000 * promise.promise) / 1000 if promise.kept_short else promise.max_error
     said = (
-        f"unsure below {promise.threshold:.3f}: with 95 % confidence at most {_percent(promise.promise)} of the other "
+        f"unsure below {promise.threshold:.3f}: with 95 % confidence at most {percent(most)} of the other "
         f"answers are wrong on images like the {promise.images:,} validation images, of which "
-        f"{_percent(promise.coverage)} are answered"
+        f"{percent(promise.coverage)} are answered"
     )
-    if promise.images_needed is None:
+    if not promise.kept_short:
         return said
-    wanted = _percent(promise.max_error)
+    wanted = percent(promise.max_error)
+    if promise.images_needed is None:
+        return f"{said}; for {wanted} it errs too often among its surest answers, whatever the number of images"
     return f"{said}; to promise {wanted}, it takes about {promise.images_needed:,} validation images"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+def percent(share: float) -> str:
+    """A share as people write it: 1 %, 4.9 %, 0.02 %."""
+    value = 100 * share
+    return (f"{value:.1f}".removesuffix(".0") if value >= 0.1 else f"{value:.2g}") + " %"
 
 
-def _below(least: float) -> float:
-    """A number with few digits under which none of the answers lies that were counted."""
+def _down(least: float) -> float:
+    """A number of few digits just below."""
     return math.floor(least * 1e6) / 1e6
 
 
-def _needed(best: Promise, level: float) -> int:
-    """How many validation images would do for `max_error` if the same share is answered and the same share wrong.
-
-    Where that share alone is too large, none would: then as many as with no error at all.
-    """
-    wrong_share, coverage = best.wrong / best.accepted, best.coverage
-    if wrong_share >= best.max_error * 0.8:
-        wrong_share = 0.0
-    images = best.images
-    while images < 10_000_000:
-        accepted = math.floor(images * coverage)
-        if upper_bound(round(wrong_share * accepted), accepted, level) <= best.max_error:
-            return images
-        images = math.ceil(images * 1.05)
-    return images
+def _above(left_out: float, least: float) -> float:
+    """A number just above what is left out, of few digits if one lies below the least that is answered."""
+    short = math.floor(left_out * 1e6 + 1) / 1e6
+    return short if left_out < short <= least else (left_out + least) / 2
