@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say, track
 from ox_classifier.errors import GateError, UsageError
@@ -37,6 +38,10 @@ def read(
     Writes answers.csv, a picture of each sheet, and review.html with the unsure boxes.
     """
     with user_errors():
+        if out:
+            places.refuse_new(Path(out), "--out")
+        if corrections and not Path(corrections).is_file():  # before the photos are read, which takes minutes
+            raise UsageError(f"{corrections} is no file: give the corrections.csv that the review page saved")
         from ox_classifier.sheets import results
         from ox_classifier.sheets.layout import Layout
         from ox_classifier.sheets.photos import sources
