@@ -26,6 +26,9 @@ from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
 from ox_classifier.cli.runs import runs
 from ox_classifier.cli.sentences import SentenceGroup
+from ox_classifier.cli.sheet_collect import collect
+from ox_classifier.cli.sheet_cut import cut
+from ox_classifier.cli.sheet_quiz import quiz
 from ox_classifier.cli.sheet_read import read as read_sheets
 from ox_classifier.cli.train import Command as TrainCommand
 from ox_classifier.cli.train import train
@@ -53,7 +56,8 @@ sheet = typer.Typer(
     cls=SentenceGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Read filled answer sheets from photographs.\n\nExample: ox sheet read photos/ --key key.csv",
+    help="Print answer sheets, and read them from photographs.\n\n"
+    "Example: ox sheet quiz --questions 40 --out biology, then ox sheet read photos/ --layout biology/sheet.json",
 )
 # the line of each in the list of commands, of at most 60 characters
 app.command(cls=TrainCommand, short_help="Train a network on a folder of images.")(train)
@@ -71,6 +75,9 @@ dataset.command(cls=Command, short_help="Look for copies, wrong labels and unrea
 dataset.command(cls=PreviewCommand, short_help="Draw what augmentation makes of some images.")(preview)
 dataset.command(cls=Command, short_help="Move images as a report's corrections say.")(apply)
 app.add_typer(dataset, name="dataset")
+sheet.command(cls=Command, short_help="Write an answer sheet as PDF.")(quiz)
+sheet.command(cls=Command, short_help="Write a sheet to gather training images with.")(collect)
+sheet.command(cls=Command, short_help="Cut photos of filled collecting sheets into images.")(cut)
 sheet.command("read", cls=Command, short_help="Read filled sheets from photos, scans and PDFs.")(read_sheets)
 app.add_typer(sheet, name="sheet")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say, track
 from ox_classifier.errors import GateError, UsageError
@@ -37,6 +38,10 @@ def read(
     Writes answers.csv, a picture of each sheet, and review.html with the unsure boxes.
     """
     with user_errors():
+        if out:
+            places.refuse_new(Path(out), "--out")
+        if corrections and not Path(corrections).is_file():  # before the photos are read, which takes minutes
+            raise UsageError(f"{corrections} is no file: give the corrections.csv that the review page saved")
         from ox_classifier.sheets import results
         from ox_classifier.sheets.layout import Layout
         from ox_classifier.sheets.photos import sources
@@ -44,7 +49,7 @@ def read(
         from ox_classifier.staging import check_place, filling
 
         opened = list(sources(photo))
-        printed = Layout.read(_near(layout, photo))
+        printed = Layout.read(layout_near(layout, photo))
         if printed.kind != "quiz":
             raise UsageError("this sheet.json is of a sheet to collect marks with: ox sheet cut takes its photos")
         answers = results.read_key(Path(key), [str(box.number) for box in printed.boxes], ("o", "x")) if key else None
@@ -75,7 +80,7 @@ def read(
             raise GateError(f"not every photo could be used as it is: see {lines_above} above, the rest was read")
 
 
-def _near(given: str | None, photos: list[str]) -> Path:
+def layout_near(given: str | None, photos: list[str]) -> Path:
     """The layout that was named, else the one beside the photographs, or here.
 
     Raises:
@@ -87,9 +92,7 @@ def _near(given: str | None, photos: list[str]) -> Path:
     for folder in (first if first.is_dir() else first.parent, Path()):
         if (folder / LAYOUT).is_file():
             return folder / LAYOUT
-    raise UsageError(
-        f"no {LAYOUT} beside the photos or here: give --layout the {LAYOUT} that ox sheet quiz wrote with the sheet"
-    )
+    raise UsageError(f"no {LAYOUT} beside the photos or here: give --layout the {LAYOUT} that ox wrote with the sheet")
 
 
 def _free(name: str) -> Path:
