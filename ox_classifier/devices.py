@@ -101,7 +101,7 @@ def quiet_tensorflow():
         return sys.modules["tensorflow"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    with _stderr_held_back(), _no_garbage_collection():
+    with stderr_held_back(), _no_garbage_collection():
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")  # the line about missing CUDA comes here
@@ -125,7 +125,7 @@ def _no_garbage_collection():
 
 
 @contextmanager
-def _stderr_held_back():
+def stderr_held_back():
     """Hold back file descriptor 2, which C++ writes to, and let it out only if the block fails."""
     sys.stderr.flush()
     saved = os.dup(2)

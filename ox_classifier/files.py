@@ -60,17 +60,27 @@ def write_text(path: Path | str, text: str) -> None:
 
 def write_new_text(path: Path | str, text: str) -> Path:
     """Write a text file in UTF-8 under the first free name of `a.csv`, `a-2.csv`, `a-3.csv` ...; gives it."""
-    place = _claimed(Path(path))
-    try:
+    with claimed(path) as place:
         write_text(place, text)
-    except BaseException:
-        place.unlink(missing_ok=True)
-        raise
     return place
 
 
+@contextmanager
+def claimed(path: Path | str) -> Iterator[Path]:
+    """Give the first free name of `a.csv`, `a-2.csv` ... to write to; no other process can take it meanwhile.
+
+    If the block fails, nothing is left of it.
+    """
+    place = _claimed(Path(path))
+    try:
+        yield place
+    except BaseException:
+        place.unlink(missing_ok=True)
+        raise
+
+
 def _claimed(path: Path) -> Path:
-    """An empty file under the first free name, which no other process can take then."""
+    """An empty file under the first free name."""
     number, place = 1, path
     while True:
         try:

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ox_classifier import runs
-from ox_classifier.pixels import PixelRule
+from ox_classifier.pixels import INK_CROPPED, PixelRule
 
 RED = [
     helper.make_node("ReduceMean", ["pixels", "axes"], ["mean"], keepdims=0),
@@ -66,3 +66,29 @@ def judged_run(folder: Path) -> runs.Run:
         onnx={"max_difference": 1e-7, "images": 4}, seconds=3.1,
     )  # fmt: skip
     return made
+
+
+def reader() -> runs.Run:
+    """A finished run in the current folder's runs/ that tells O from X, by how dark the middle of the ink is."""
+    values = {"begin": [7, 7, 0], "end": [9, 9, 1], "sides": [1, 2, 3], "axes": [1, 2]}
+    nodes = [
+        helper.make_node("Slice", ["pixels", "begin", "end", "sides"], ["middle"]),
+        helper.make_node("Sub", ["paper", "middle"], ["darker"]),
+        helper.make_node("Relu", ["darker"], ["ink"]),
+        helper.make_node("ReduceMean", ["ink", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "some"], ["more"]),
+        helper.make_node("Mul", ["more", "steep"], ["steeper"]),
+        helper.make_node("Sigmoid", ["steeper"], ["red"]),
+    ]
+    constants = [helper.make_tensor(name, TensorProto.INT64, [len(v)], v) for name, v in values.items()]
+    floats = {"paper": 0.95, "some": 0.06, "steep": 150.0}
+    constants += [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in floats.items()]
+    graph = helper.make_graph(
+        nodes,
+        "reader",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 16, 16, 3])],
+        [helper.make_tensor_value_info("red", TensorProto.FLOAT, ["n", 1])],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return run(PixelRule(16, 16, resize=INK_CROPPED), model)

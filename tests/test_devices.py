@@ -130,9 +130,9 @@ def test_why_there_is_no_gpu(use, monkeypatch, environment, platform, cuda, has_
 
 HELD_BACK = """
 import os, sys
-from ox_classifier.devices import _stderr_held_back
+from ox_classifier.devices import stderr_held_back
 try:
-    with _stderr_held_back():
+    with stderr_held_back():
         os.write(2, b"a line about CUDA\\n")
         if sys.argv[1] == "fails":
             raise ImportError("no such library")

@@ -14,6 +14,8 @@ from ox_classifier.audit import audit
 from ox_classifier.cli import app, dataset_preview
 from ox_classifier.importers import mnist
 from ox_classifier.report import write as report
+from ox_classifier.sheets import collect, cut, quiz, roster
+from ox_classifier.sheets.layout import Copy
 from ox_classifier.synthetic import fonts, make
 from ox_classifier.training import preparation, resumption
 from tests import hand_made
@@ -47,6 +49,9 @@ WORK = [
     (mnist, "load"),
     (audit, "check"),
     (dataset_preview, "_examples"),
+    (quiz, "arrange"),
+    (collect, "arrange"),
+    (cut, "cut"),
 ]
 # for each command the arguments and the options of a line that would begin to work, had it no hostile word in it
 LINES: dict[str, tuple[dict[str, str], str]] = {
@@ -54,6 +59,7 @@ LINES: dict[str, tuple[dict[str, str], str]] = {
     "report": ({"run": "lenet-1"}, ""),
     "predict": ({"source": "marks/train/o/000.png"}, ""),
     "inspect": ({"run": "lenet-1"}, ""),
+    "export": ({"run": "lenet-1"}, ""),
     "compare": ({"run": "lenet-1"}, ""),
     "runs": ({}, ""),
     "dataset apply": ({"corrections": "corrections.csv"}, ""),
@@ -61,6 +67,10 @@ LINES: dict[str, tuple[dict[str, str], str]] = {
     "dataset import": ({"name": "mnist", "out": "new"}, "--source idx"),
     "dataset check": ({"data": "marks"}, ""),
     "dataset preview": ({"data": "marks"}, ""),
+    "sheet quiz": ({}, "--questions 3"),
+    "sheet collect": ({}, "--writers 3"),
+    "sheet cut": ({"photo": "marks/train/o/000.png"}, "--into new --layout hands.json"),
+    "sheet read": ({"photo": "marks/train/o/000.png"}, "--layout quiz.json"),
 }
 PLAIN = dict.fromkeys(
     ("nan", "inf", "1.5", "1e9", "1e30", "1e999", str(10**30), str(2**32), str(2**64), "ten"),
@@ -83,6 +93,14 @@ ALLOWED: dict[str, dict[str, str]] = {
     "dataset make out": FOLDER,
     "dataset import out": FOLDER,
     "dataset check --out": FOLDER,
+    "export --out": FOLDER,
+    "export --license": PLAIN,
+    "sheet quiz --out": FOLDER,
+    "sheet collect --out": FOLDER,
+    "sheet collect --classes": PLAIN,
+    "sheet cut --into": FOLDER,
+    "sheet read --out": FOLDER,
+    "sheet quiz --title": dict.fromkeys({*VALUES} - {"", " ", "a\nb"}, "a title, and any is one"),
     "dataset make --seed": {str(2**32): "its generator takes seeds up to 2^64"},
     "predict --sort-into": FOLDER,
 }
@@ -130,6 +148,8 @@ def here(tmp_path_factory):
         draw_folder(place / "marks", {"train": 2, "val": 1})
         (place / "idx").mkdir()
         hand_made.run()
+        collect.arrange(("o", "x"), writers=1, per_class=1).layout.write("hands.json")
+        quiz.arrange(roster.counted_questions(1), [Copy(1)]).layout.write("quiz.json")
         for where, name in WORK:
             patch.setattr(where, name, work)
         yield place

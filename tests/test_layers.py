@@ -45,7 +45,9 @@ ALLOWED = {
     "workforce": GROUND | {"classifier", "data"},
     "training": GROUND | {"augmentation", "audit", "classifier", "data", "devices", "networks", "runs"},
     "report": GROUND | {"audit", "classifier", "data", "onnx_file", "runs", "session"},
+    "sheets": GROUND | {"classifier", "data", "report", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
+    "export": GROUND | {"classifier", "data", "devices", "networks", "report", "runs", "session"},
     "front": GROUND | {"augmentation", "classifier", "devices", "inspection", "report", "runs", "training"},
     "cli": {"*"},
 }

@@ -20,11 +20,16 @@ from ox_classifier.cli.dataset_make import make
 from ox_classifier.cli.dataset_preview import Command as PreviewCommand
 from ox_classifier.cli.dataset_preview import preview
 from ox_classifier.cli.doctor import doctor
+from ox_classifier.cli.export import export
 from ox_classifier.cli.inspect import inspect
 from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
 from ox_classifier.cli.runs import runs
 from ox_classifier.cli.sentences import SentenceGroup
+from ox_classifier.cli.sheet_collect import collect
+from ox_classifier.cli.sheet_cut import cut
+from ox_classifier.cli.sheet_quiz import quiz
+from ox_classifier.cli.sheet_read import read as read_sheets
 from ox_classifier.cli.train import Command as TrainCommand
 from ox_classifier.cli.train import train
 from ox_classifier.console import say
@@ -47,6 +52,13 @@ dataset = typer.Typer(
     help="Draw, import, check, preview and correct images.\n\n"
     "Example: ox dataset check marks, then ox dataset preview marks, then ox train --data marks",
 )
+sheet = typer.Typer(
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Print answer sheets, and read them from photographs.\n\n"
+    "Example: ox sheet quiz --questions 40 --out biology, then ox sheet read photos/ --layout biology/sheet.json",
+)
 # the line of each in the list of commands, of at most 60 characters
 app.command(cls=TrainCommand, short_help="Train a network on a folder of images.")(train)
 app.command(cls=Command, short_help="Show the networks that --arch can name.")(arch)
@@ -55,6 +67,7 @@ app.command(cls=Command, short_help="Say what two runs differ in, and whether by
 app.command(cls=Command, short_help="Say which class each image is.")(predict)
 app.command(cls=Command, short_help="List the runs with what they are worth.")(runs)
 app.command(cls=Command, short_help="Show a network's layers, kernels and what it looks at.")(inspect)
+app.command(cls=Command, short_help="Write a network for other programs, proved equal.")(export)
 app.command(cls=Command, short_help="Say what ox finds on this machine.")(doctor)
 dataset.command(cls=Command, short_help="Draw O and X marks.")(make)
 dataset.command("import", cls=Command, short_help="Write MNIST or Fashion-MNIST as class folders.")(import_)
@@ -62,6 +75,11 @@ dataset.command(cls=Command, short_help="Look for copies, wrong labels and unrea
 dataset.command(cls=PreviewCommand, short_help="Draw what augmentation makes of some images.")(preview)
 dataset.command(cls=Command, short_help="Move images as a report's corrections say.")(apply)
 app.add_typer(dataset, name="dataset")
+sheet.command(cls=Command, short_help="Write an answer sheet as PDF.")(quiz)
+sheet.command(cls=Command, short_help="Write a sheet to gather training images with.")(collect)
+sheet.command(cls=Command, short_help="Cut photos of filled collecting sheets into images.")(cut)
+sheet.command("read", cls=Command, short_help="Read filled sheets from photos, scans and PDFs.")(read_sheets)
+app.add_typer(sheet, name="sheet")
 
 
 def _version(wanted: bool) -> None:

@@ -36,7 +36,7 @@ def user_errors() -> Iterator[None]:
     except (OxError, OSError, MemoryError, KeyboardInterrupt) as error:
         if os.environ.get("OX_DEBUG") and not isinstance(error, KeyboardInterrupt):
             raise
-        if isinstance(error, OSError) and error.errno is None:
+        if isinstance(error, OSError) and error.errno is None and not isinstance(error, OxError):
             raise  # not the system's: a mistake of ours
         sentence, code = told(error)
         say(printable(f"ox: {sentence}"))  # one line, whatever names it holds

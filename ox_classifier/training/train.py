@@ -20,7 +20,7 @@ from ox_classifier.devices import Device
 from ox_classifier.errors import DivergedError, OxError, UsageError
 from ox_classifier.files import remove_parts, replacing
 from ox_classifier.intervals import accuracy_text
-from ox_classifier.networks import answering, onnx_export
+from ox_classifier.networks import answering, onnx_export, onnx_metadata
 from ox_classifier.runs.hold import held
 from ox_classifier.training import state
 from ox_classifier.training.exposure import outliers_an_epoch
@@ -194,6 +194,8 @@ def finish(
     answers = {split: task.probabilities(split, classifier) for split in ("val", "test") if len(dataset.labels(split))}
     trust = trust or Trust.of_validation(answers.get("val"), dataset.labels("val"), task.recipe.max_error)
     answering.temper(run.onnx_file, trust.temperature)
+    threshold = trust.promise.threshold if trust.promise else None
+    onnx_metadata.describe(run.onnx_file, run.classes, run.rule, temperature=trust.temperature, threshold=threshold)
     results = {}
     for split, answer in answers.items():
         truth = dataset.labels(split)

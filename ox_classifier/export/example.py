@@ -1,0 +1,43 @@
+"""example.py of an exported folder: how a program without ox asks the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ox_classifier.export.formats import Format
+
+TEXT = '''"""What the model answers: python example.py [PICTURE ...]; without one, the golden images, which are checked.
+
+Needs: pip install {packages}
+"""
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+{imports}
+
+import pixels  # pixels.py, beside this file
+
+here = Path(__file__).resolve().parent
+told = json.loads((here / "model.json").read_text("utf-8"))
+golden = json.loads((here / "golden.json").read_text("utf-8"))
+{opens}
+
+for file in sys.argv[1:] or [here / "golden" / name for name in golden]:
+    batch = pixels.read(file)[np.newaxis]  # float32 in [0, 1], shape (1, height, width, channels)
+    answer = {asks}[0]
+    if len(answer) == 1:  # of two classes, the probability of the second
+        answer = np.array([1 - answer[0], answer[0]])
+    sure = answer.max() >= (told["unsure"] or {{"threshold": 0}})["threshold"]
+    shown = (f"{{name}} {{p:.4f}}" for name, p in zip(told["classes"], answer))
+    print(f"{{file}}:", told["classes"][answer.argmax()] if sure else "unsure", *shown)
+    if not sys.argv[1:] and np.abs(answer - [golden[file.name][name] for name in told["classes"]]).max() > {limit}:
+        sys.exit(f"golden.json has {{golden[file.name]}}: this is not the model that was exported")
+'''
+
+
+def example(form: Format, packages: Sequence[str], *, limit: float) -> str:
+    """The program's text: `packages` are those that pixels.py needs, `limit` what a golden probability may differ."""
+    needed = " ".join(dict.fromkeys([form.package, "numpy", *packages]))
+    return TEXT.format(packages=needed, imports=form.imports, opens=form.opens, asks=form.asks, limit=f"{limit:g}")

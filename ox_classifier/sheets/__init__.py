@@ -1,0 +1,1 @@
+"""Paper: answer sheets and collecting sheets as PDF, and what is photographed of them."""
