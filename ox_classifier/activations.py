@@ -51,8 +51,6 @@ def bytes_an_image(path: Path, shape: tuple[int, int, int]) -> int:
                 before = _together(known) if operator == "Concat" else max(known, key=lambda size: size.bytes)
                 given = [weights[name] for name in inputs if weights.get(name)]
                 sizes[output] = _after(operator, before, given[0] if given else [], strides)
-                if operator == "Concat":  # looks at a picture and its mirror images, side by side
-                    sizes[output] = before._replace(places=before.places * len(known))
                 # what works number by number is done in place, or as the end of a convolution
                 most = max(most, sizes[output].bytes + (before.bytes if operator in APART else 0))
     return most

@@ -18,6 +18,10 @@ NEEDED = {
     "dataset check": "audit.audit",
     "dataset preview": "augmentation.preview",
     "dataset apply": "corrections.plan",
+    "sheet quiz": "sheets.quiz",
+    "sheet collect": "sheets.collect",
+    "sheet cut": "sheets.cut",
+    "sheet read": "sheets.reading",
 }
 
 

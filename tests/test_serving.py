@@ -138,3 +138,11 @@ def test_a_run_that_this_version_wrote_answers_as_it_did():
     answers = Classifier.load(RUN).predict([REPOSITORY / row["path"] for row in expected])
     for row, answer in zip(expected, answers, strict=True):
         assert answer.label == row["predicted"] and answer.by_class["x"] == pytest.approx(float(row["x"]), abs=1e-4)
+
+
+def test_an_export_that_this_version_wrote_answers_with_its_golden_probabilities():
+    folder = REPOSITORY / "tests" / "data" / "export-1"
+    golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
+    answers = Classifier.load(folder).predict([folder / "golden" / name for name in golden])
+    for expected, answer in zip(golden.values(), answers, strict=True):
+        assert answer.by_class == pytest.approx(expected, abs=0.02)  # int8: another processor rounds otherwise

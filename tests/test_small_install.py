@@ -21,6 +21,7 @@ from ox_classifier.cli import app
 from ox_classifier.pixels import INK_CROPPED
 from tests.conftest import REPOSITORY
 from tests.test_layers import inside, module_arrows, modules, top_imports
+from tests.test_readme import ROOT
 
 PROJECT = tomllib.loads((REPOSITORY / "packaging" / "ox-predict" / "pyproject.toml").read_text(encoding="utf-8"))
 LISTED = PROJECT["tool"]["ox-predict"]["modules"]
@@ -56,6 +57,13 @@ def test_its_dependencies_are_among_those_of_the_whole_with_the_same_limits():
     whole = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     extras = [name for names in PROJECT["project"]["optional-dependencies"].values() for name in names]
     assert {*PROJECT["project"]["dependencies"], *extras} <= set(whole)
+
+
+def test_of_every_command_it_is_known_whether_it_is_there():
+    groups = {name: group for name, group in ROOT.commands.items() if hasattr(group, "commands")}
+    names = {name for name in ROOT.commands if name not in groups}
+    names |= {f"{name} {inner}" for name, group in groups.items() for inner in group.commands}
+    assert names == {"predict", "arch", "doctor", "export", *small_install.NEEDED}
 
 
 def test_every_command_that_it_lacks_names_a_module_that_is_there_in_the_whole():
@@ -124,6 +132,19 @@ def test_without_opencv_the_ink_is_found_where_the_whole_finds_it(tmp_path):
 
 
 @needs_install
+def test_an_export_is_verified_there_and_none_is_made(tmp_path):
+    folder = Path(shutil.copytree(REPOSITORY / "tests" / "data" / "export-1", tmp_path / "export-1"))
+    assert in_it("export", "--verify", folder).returncode == 0
+    assert in_it("predict", "dataset/test/o/00000.jpg", "--run", folder).returncode == 0
+    done = in_it("export", RUN, "--out", tmp_path / "new")
+    assert done.returncode == 2 and "make install in the clone" in done.stderr and not (tmp_path / "new").exists()
+    network = bytearray((folder / "model.onnx").read_bytes())
+    network[-2000] ^= 64
+    (folder / "model.onnx").write_bytes(network)
+    assert in_it("export", "--verify", folder).returncode in (2, 3)
+
+
+@needs_install
 def test_help_and_doctor_work():
     done = in_it("--help")
     assert done.returncode == 0 and "predict" in done.stdout
@@ -134,12 +155,16 @@ def test_help_and_doctor_work():
 
 
 @needs_install
-@pytest.mark.parametrize("command", ["train", "report", "compare a b", "inspect", "runs", "dataset check dataset"])
+@pytest.mark.parametrize(
+    "command", ["train", "report", "compare a b", "inspect", "runs", "dataset check dataset", "sheet read a"]
+)
 def test_what_it_lacks_is_one_sentence_that_says_what_to_install(command):
     done = in_it(*command.split())
     assert done.returncode == 2 and done.stdout == ""
     assert len(done.stderr.splitlines()) == 1 and "make install in the clone" in done.stderr
-    assert done.stderr.startswith(f"ox: ox {' '.join(command.split()[: 1 + command.startswith('dataset')])} is not in")
+    assert done.stderr.startswith(
+        f"ox: ox {' '.join(command.split()[: 1 + command.startswith(('dataset', 'sheet'))])} is not in"
+    )
 
 
 @needs_install

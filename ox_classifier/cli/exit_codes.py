@@ -28,7 +28,7 @@ def user_errors() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise  # the reader of our output went away; `main` ends quietly
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         if os.environ.get("OX_DEBUG") or not is_small():
             raise
         say(f"ox: {lacking(f'this command needs {error.name}, which')}")
