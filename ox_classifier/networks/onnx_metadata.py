@@ -32,7 +32,7 @@ def describe(
     model = onnx.load(path)
     model.producer_name, model.producer_version = PRODUCER, __version__
     told = {entry.key: entry.value for entry in model.metadata_props} | {
-        "classes": json.dumps(list(classes), ensure_ascii=False),
+        "classes": json.dumps(list(classes), ensure_ascii=not _encodes(classes)),
         "pixels": json.dumps(rule.as_dict(), ensure_ascii=False),
         "producer": f"{PRODUCER} {__version__}",
         "output": meaning(model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value, classes),
@@ -42,11 +42,21 @@ def describe(
         for name, value in {"temperature": temperature, "threshold": threshold}.items()
         if value is not None
     }
+    # a name that is no UTF-8, as some file systems hold, can stand in no ONNX file as it is
+    told = {name: value.encode("utf-8", "backslashreplace").decode() for name, value in told.items()}
     onnx.helper.set_model_props(model, told)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH
     with replacing(path) as beside:
         beside.write_bytes(model.SerializeToString())
+
+
+def _encodes(classes: Sequence[str]) -> bool:
+    try:
+        "".join(classes).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def meaning(outputs: int, classes: Sequence[str]) -> str:
