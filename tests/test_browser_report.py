@@ -197,6 +197,7 @@ def test_a_mistake_is_found_marked_saved_applied_and_undone(browser, tmp_path, m
         assert page.inner_text("#detail-name") == cards(page)[0]
         page.keyboard.press(key)
         page.keyboard.press("Escape")
+        page.wait_for_function("!location.hash.includes('open=')")  # the browser closes the dialog a moment later
     page.reload()
     page.click("#clear")
     page.select_option("#show", "marked")
