@@ -197,7 +197,9 @@ def test_a_mistake_is_found_marked_saved_applied_and_undone(browser, tmp_path, m
         assert page.inner_text("#detail-name") == cards(page)[0]
         page.keyboard.press(key)
         page.keyboard.press("Escape")
-        page.wait_for_function("!location.hash.includes('open=')")  # the browser closes the dialog a moment later
+        page.wait_for_selector("#detail:not([open])", state="attached")
+        while "open" in view(page):  # the address follows a moment later
+            page.wait_for_timeout(20)
     page.reload()
     page.click("#clear")
     page.select_option("#show", "marked")
