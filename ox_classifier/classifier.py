@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image
 
 from ox_classifier import runs
+from ox_classifier.blank import are_blank
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
-from ox_classifier.decision import UNSURE, Decision, is_blank
+from ox_classifier.decision import Decision, word
 from ox_classifier.errors import UsageError
 from ox_classifier.names import quoted
 from ox_classifier.runs import Run
@@ -34,30 +35,30 @@ class Prediction:
     """One image's answer.
 
     `probabilities` (float32) sum to 1 and stand in the order of `classes`; `path` is None for what was no file. Of an
-    image that could not be read, `error` says why, and all else is None. `reason` says in words why an answer is
-    unsure: the picture is blank, unlike the training images, or between two classes; "" if it is sure. It unpacks as
-    path, probabilities, error.
+    image that could not be read, `error` says why, and all else is None. `reason` says in words why an answer doesn't
+    count: "blank", "unlike the training images" or "between o and x"; None where it does. It unpacks as path,
+    probabilities, error.
     """
 
     path: Path | None
     probabilities: np.ndarray | None
     error: ImageError | None = None
     classes: tuple[str, ...] = ()
-    reason: str = ""
+    reason: str | None = None
 
     @property
     def sure(self) -> bool:
-        """Whether the run keeps its promise for this answer: it was read, and `reason` is empty."""
-        return self.probabilities is not None and not self.reason
+        """Whether the answer counts: the image was read, and nothing speaks against the answer."""
+        return self.probabilities is not None and self.reason is None
 
     @property
     def answer(self) -> str | None:
-        """The name of the likeliest class, or "unsure" where `reason` says why."""
-        return UNSURE if self.reason else self.label
+        """The name of the likeliest class, or "unsure" (see `decision.word`) where `reason` says why."""
+        return self.label if self.reason is None else word(self.classes)
 
     @property
     def label(self) -> str | None:
-        """The name of the likeliest class."""
+        """The name of the likeliest class, sure or not."""
         return None if self.probabilities is None else self.classes[int(self.probabilities.argmax())]
 
     @property
@@ -101,6 +102,8 @@ class Classifier:
     >>> classifier.predict("photo.jpg").label
     'o'
 
+    What the run is unsure of is answered "unsure", with a reason; with `always_answer`, nothing is.
+
     A copy, or what another process is given, opens the run's files again.
 
     Raises:
@@ -109,11 +112,9 @@ class Classifier:
 
     def __init__(self, run: Run, *, always_answer: bool = False):
         self.path, self.always_answer = run.path.absolute(), always_answer
-        trust = run.trust
-        sure = Decision(trust["unsure"].get("threshold", 0.0), trust["outliers"])
-        self.decision = Decision() if always_answer else sure
         self.classes, self.rule = run.classes, run.rule
-        looks = MOST_LOOKS if trust["flips"] else 1
+        self.decision = Decision(run.classes) if always_answer else Decision.of(run)
+        looks = MOST_LOOKS if run.assurance.mirrored else 1
         self.batch = max(1, min(BATCH // looks, MOST_BATCH_BYTES // (4 * math.prod(self.rule.shape))))
         if not self.rule.crop:
             raise UsageError(f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; use the ox that made it")
@@ -126,8 +127,7 @@ class Classifier:
         return self.path, self.always_answer
 
     def __setstate__(self, state: tuple[Path, bool]) -> None:
-        path, always_answer = state
-        self.__init__(Run(path), always_answer=always_answer)
+        self.__init__(Run(state[0]), always_answer=state[1])
 
     @classmethod
     def load(cls, run: str | os.PathLike | Run | None = None, *, always_answer: bool = False) -> Classifier:
@@ -201,12 +201,16 @@ class Classifier:
 
     def _answer(self, batch: list[tuple[Path | None, np.ndarray | ImageError]]) -> Iterator[Prediction]:
         good = [decoded for _, decoded in batch if not isinstance(decoded, ImageError)]
-        answers = iter(self.probabilities(np.stack(good)) if good else ())
+        answers = iter(self._decided(np.stack(good)) if good else ())
         for path, decoded in batch:
             if isinstance(decoded, ImageError):
                 yield Prediction(path, None, decoded, self.classes)
             else:
-                answer = next(answers)
-                blank = self.decision.threshold > 0 and is_blank(decoded)
-                reason = self.decision.reason(answer, self.classes, blank=blank)
-                yield Prediction(path, answer, None, self.classes, reason)
+                probabilities, reason = next(answers)
+                yield Prediction(path, probabilities, None, self.classes, reason)
+
+    def _decided(self, pixels: np.ndarray) -> Iterator[tuple[np.ndarray, str | None]]:
+        """The probabilities of each image, and why its answer doesn't count."""
+        answers = self.probabilities(pixels)
+        blank = are_blank(pixels) if self.decision.blank else np.zeros(len(pixels), dtype=bool)
+        return zip(answers, self.decision.reasons(answers, blank), strict=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +19,7 @@ from ox_classifier.tables import class_columns, csv_line, formulas, json_line
 from ox_classifier.wording import counted
 
 if TYPE_CHECKING:
+    from ox_classifier.classifier import Prediction
     from ox_classifier.runs import Run
 
 
@@ -29,10 +29,10 @@ def predict(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
     always_answer: Annotated[
-        bool, typer.Option("--always-answer", help="Name a class even where the run is unsure of it.")
+        bool, typer.Option("--always-answer", help="Name a class also where the run is unsure.")
     ] = False,
 ) -> None:
-    """Say which class each image is, with a probability for every class, or that it is unsure, and why.
+    """Say which class each image is, or that it is unsure and why, with a probability for every class.
 
     Example: ox predict photos/ --csv > answers.csv
     """
@@ -41,15 +41,23 @@ def predict(
             raise UsageError("--csv and --json were both given: choose one")
         from ox_classifier import runs
         from ox_classifier.classifier import Classifier
-        from ox_classifier.decision import UNSURE
 
         paths = collect(source)
         found = runs.find(run)
         classifier = Classifier(found, always_answer=always_answer)
         say(_which(found))
-        answers = (*classifier.classes, *((UNSURE,) if classifier.decision.threshold > 0 else ()))
-        write = _write_csv if as_csv else _write_json if as_json else partial(_write_text, answers=answers)
-        failed = write(track(classifier.predict(paths), label="predicting", total=len(paths)), classifier.classes)
+        answered = _Counted(track(classifier.predict(paths), label="predicting", total=len(paths)))
+        if as_csv or as_json:
+            failed = (_write_csv if as_csv else _write_json)(answered, classifier.classes)
+        else:
+            words = (
+                classifier.classes if classifier.decision.always else (*classifier.classes, classifier.decision.unsure)
+            )
+            failed = _write_text(answered, words)
+        if answered.unsure:
+            say(
+                f"unsure of {answered.unsure:,} of {counted(len(paths), 'file')} (--always-answer names a class anyway)"
+            )
         if failed:
             rows = "its row says" if failed == 1 else "their rows say"
             raise OxError(f"{failed:,} of {counted(len(paths), 'file')} could not be read; {rows} why")
@@ -98,19 +106,31 @@ def _which(run: Run) -> str:
     return f"run {run.name} ({run.arch}), trained {trained:%Y-%m-%d %H:%M}"
 
 
-def _write_csv(predictions: Iterator, classes: tuple[str, ...]) -> int:
+class _Counted:
+    """Predictions as they pass, and how many of them were unsure."""
+
+    def __init__(self, predictions: Iterable[Prediction]):
+        self.predictions, self.unsure = predictions, 0
+
+    def __iter__(self) -> Iterator[Prediction]:
+        for prediction in self.predictions:
+            self.unsure += prediction.reason is not None
+            yield prediction
+
+
+def _write_csv(predictions: Iterable[Prediction], classes: tuple[str, ...]) -> int:
     _write_utf8()
     show = _shown if sys.stdout.isatty() else str  # a file or a pipe gets names as they are
-    sys.stdout.write(csv_line(map(show, ("path", "predicted", *class_columns(classes), "error", "answer", "reason"))))
+    header = ("path", "predicted", *class_columns(classes), "error", "answer", "reason")
+    sys.stdout.write(csv_line(map(show, header)))
     failed = risky = 0
-    for prediction in predictions:
-        path, probabilities, error = prediction
-        if error:
+    for one in predictions:
+        if one.error:
             failed += 1
-            row = (str(path), "", *("" for _ in classes), error.reason, "", "")
+            row = (str(one.path), "", *("" for _ in classes), one.error.reason, "", "")
         else:
-            shares = (f"{p:.6f}" for p in probabilities)
-            row = (str(path), prediction.label, *shares, "", prediction.answer, prediction.reason)
+            shares = (f"{p:.6f}" for p in one.probabilities)
+            row = (str(one.path), one.label, *shares, "", one.answer, one.reason or "")
         risky += formulas(row[:2]) > 0
         sys.stdout.write(csv_line(map(show, row)))
     if risky:
@@ -118,34 +138,33 @@ def _write_csv(predictions: Iterator, classes: tuple[str, ...]) -> int:
     return failed
 
 
-def _write_json(predictions: Iterator, classes: tuple[str, ...]) -> int:
+def _write_json(predictions: Iterable[Prediction], classes: tuple[str, ...]) -> int:
     _write_utf8()
     failed = 0
-    for prediction in predictions:
-        path, probabilities, error = prediction
-        if error:
+    for one in predictions:
+        if one.error:
             failed += 1
-            row = {"path": str(path), "error": error.reason}
+            row = {"path": str(one.path), "error": one.error.reason}
         else:
-            answers = {name: round(float(p), 6) for name, p in zip(classes, probabilities, strict=True)}
-            row = {"path": str(path), "predicted": prediction.label, "probabilities": answers}
-            row |= {"answer": prediction.answer, "reason": prediction.reason}
+            shares = {name: round(float(p), 6) for name, p in zip(classes, one.probabilities, strict=True)}
+            row = {"path": str(one.path), "predicted": one.label, "probabilities": shares}
+            row |= {"answer": one.answer, "reason": one.reason}
         sys.stdout.write(f"{json_line(row)}\n")
     return failed
 
 
-def _write_text(predictions: Iterator, _classes: tuple[str, ...], *, answers: tuple[str, ...]) -> int:
+def _write_text(predictions: Iterable[Prediction], words: tuple[str, ...]) -> int:
+    """One line for each image; `words` are all that may be answered."""
     failed = 0
-    width = max(width_of(_shown(name)) for name in answers)
-    for prediction in predictions:
-        path, probabilities, error = prediction
-        if error:
+    width = max(width_of(_shown(word)) for word in words)
+    for one in predictions:
+        if one.error:
             failed += 1
-            sys.stdout.write(f"{'?':<{width}}          {_shown(path)}  ({_shown(error.reason)})\n")
+            sys.stdout.write(f"{'?':<{width}}          {_shown(one.path)}  ({_shown(one.error.reason)})\n")
         else:
-            said = padded(_shown(prediction.answer), width)
-            why = f"  ({_shown(prediction.reason)})" if prediction.reason else ""
-            sys.stdout.write(f"{said}  {probabilities.max():.4f}  {_shown(path)}{why}\n")
+            why = f"  ({_shown(one.reason)})" if one.reason else ""
+            answer = padded(_shown(one.answer), width)
+            sys.stdout.write(f"{answer}  {one.probability:.4f}  {_shown(one.path)}{why}\n")
     return failed
 
 
