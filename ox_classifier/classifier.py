@@ -15,9 +15,10 @@ import numpy as np
 from PIL import Image
 
 from ox_classifier import activations, exported, runs
+from ox_classifier.blank import are_blank
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
-from ox_classifier.decision import UNSURE, Decision, is_blank
+from ox_classifier.decision import Decision, word
 from ox_classifier.errors import UsageError
 from ox_classifier.exported import Exported
 from ox_classifier.names import quoted
@@ -36,30 +37,30 @@ class Prediction:
     """One image's answer.
 
     `probabilities` (float32) sum to 1 and stand in the order of `classes`; `path` is None for what was no file. Of an
-    image that could not be read, `error` says why, and all else is None. `reason` says in words why an answer is
-    unsure: the picture is blank, unlike the training images, or between two classes; "" if it is sure. It unpacks as
-    path, probabilities, error.
+    image that could not be read, `error` says why, and all else is None. `reason` says in words why an answer doesn't
+    count: "blank", "unlike the training images" or "between o and x"; None where it does. It unpacks as path,
+    probabilities, error.
     """
 
     path: Path | None
     probabilities: np.ndarray | None
     error: ImageError | None = None
     classes: tuple[str, ...] = ()
-    reason: str = ""
+    reason: str | None = None
 
     @property
     def sure(self) -> bool:
-        """Whether the run keeps its promise for this answer: it was read, and `reason` is empty."""
-        return self.probabilities is not None and not self.reason
+        """Whether the answer counts: the image was read, and nothing speaks against the answer."""
+        return self.probabilities is not None and self.reason is None
 
     @property
     def answer(self) -> str | None:
-        """The name of the likeliest class, or "unsure" where `reason` says why."""
-        return UNSURE if self.reason else self.label
+        """The name of the likeliest class, or "unsure" (see `decision.word`) where `reason` says why."""
+        return self.label if self.reason is None else word(self.classes)
 
     @property
     def label(self) -> str | None:
-        """The name of the likeliest class."""
+        """The name of the likeliest class, sure or not."""
         return None if self.probabilities is None else self.classes[int(self.probabilities.argmax())]
 
     @property
@@ -105,6 +106,8 @@ class Classifier:
     >>> classifier.predict("photo.jpg").label
     'o'
 
+    What the run is unsure of is answered "unsure", with a reason; with `always_answer`, nothing is.
+
     Several threads may ask one classifier at a time. A copy, or what another process is given, opens the files again.
     `threads` is how many cores it takes (without: all), `batch_size` how many images go through the network at once
     (without: as many as fit 96 MB of what passes between its layers, at most 32); the answers are the same.
@@ -122,10 +125,8 @@ class Classifier:
         always_answer: bool = False,
     ):
         self.path, self.always_answer = run.path.absolute(), always_answer
-        trust = run.trust
-        sure = Decision(trust["unsure"].get("threshold", 0.0), trust["outliers"])
-        self.decision = Decision() if always_answer else sure
         self.classes, self.rule = run.classes, run.rule
+        self.decision = Decision(run.classes) if always_answer else Decision.of(run)
         self.threads = _count("threads", threads, MOST_THREADS)
         self.asked_batch = _count("batch_size", batch_size, MOST_ASKED)
         if not self.rule.crop:
@@ -225,15 +226,19 @@ class Classifier:
 
     def _answer(self, batch: list[tuple[Path | None, np.ndarray | ImageError]]) -> Iterator[Prediction]:
         good = [decoded for _, decoded in batch if not isinstance(decoded, ImageError)]
-        answers = iter(self.probabilities(np.stack(good)) if good else ())
+        answers = iter(self._decided(np.stack(good)) if good else ())
         for path, decoded in batch:
             if isinstance(decoded, ImageError):
                 yield Prediction(path, None, decoded, self.classes)
             else:
-                answer = next(answers)
-                blank = self.decision.threshold > 0 and is_blank(decoded)
-                reason = self.decision.reason(answer, self.classes, blank=blank)
-                yield Prediction(path, answer, None, self.classes, reason)
+                probabilities, reason = next(answers)
+                yield Prediction(path, probabilities, None, self.classes, reason)
+
+    def _decided(self, pixels: np.ndarray) -> Iterator[tuple[np.ndarray, str | None]]:
+        """The probabilities of each image, and why its answer doesn't count."""
+        answers = self.probabilities(pixels)
+        blank = are_blank(pixels) if self.decision.blank else np.zeros(len(pixels), dtype=bool)
+        return zip(answers, self.decision.reasons(answers, blank), strict=True)
 
 
 def _count(setting: str, value: int | None, most: int) -> int | None:

@@ -1,68 +1,85 @@
-"""From probabilities to an answer: a class, or `unsure` with a reason in words. Imports nothing heavy but NumPy."""
+"""From probabilities to an answer: the name of a class, or `unsure` with a reason in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from ox_classifier.runs import Run
+
 UNSURE = "unsure"
 BLANK, UNLIKE = "blank", "unlike the training images"
-SMOOTH = 8  # pixels a side that a mean is taken of, so that a sensor's noise doesn't count as ink
-FLAT = 6.0  # grey levels: a picture whose means differ by less from their surroundings is blank
-UNDECIDED = 0.85  # of the most uncertain answer there is: where outliers were taught, they are answered so
+UNDECIDED = 0.9  # of the largest entropy there is: so answers a network that was taught to be undecided
 
 
 @dataclass(frozen=True)
 class Decision:
-    """When an answer is sure: from `threshold` on (0: always). `outliers` tells that the network was taught some."""
+    """When the answer of a run counts: where its probability is `threshold` or more. The default answers always.
 
+    With `outliers`, of a network that was taught to be undecided on images of no class, an answer that is near to
+    undecided does not count either; with `blank`, none to a blank picture does.
+    """
+
+    classes: tuple[str, ...]
     threshold: float = 0.0
     outliers: bool = False
+    blank: bool = False
 
-    def sure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Which of the rows, shape (n, classes), are answered; bool of shape (n,)."""
-        return probabilities.max(axis=1) >= self.threshold
+    @classmethod
+    def of(cls, run: Run) -> Decision:
+        """As it was decided after training; a run of an earlier version answers always."""
+        known = run.assurance
+        if known.unsure is None:
+            return cls(run.classes)
+        return cls(run.classes, known.unsure.threshold, known.taught_outliers, known.unsure.refuses_blank)
 
-    def reason(self, probabilities: np.ndarray, classes: Sequence[str], *, blank: bool = False) -> str:
-        """Why an answer, shape (classes,), is unsure; "" if it is sure."""
-        if self.threshold <= 0:
-            return ""
-        if blank:
-            return BLANK
-        if probabilities.max() >= self.threshold:
-            return ""
-        if self.outliers and uncertainty(probabilities) >= UNDECIDED:
-            return UNLIKE
-        first, second = sorted(np.argsort(-probabilities, kind="stable")[:2].tolist())
-        return f"between {classes[first]} and {classes[second]}"
+    @property
+    def always(self) -> bool:
+        """Whether every answer counts."""
+        return not (self.threshold or self.outliers or self.blank)
+
+    @property
+    def unsure(self) -> str:
+        """What is answered where no class is: `unsure`, with as many _ after it as it takes to be no class's name."""
+        return word(self.classes)
+
+    def refused(self, probabilities: np.ndarray, blank: np.ndarray) -> np.ndarray:
+        """Which images are unsure whatever the threshold, bool of shape (n,).
+
+        `probabilities` has shape (n, classes), `blank` says which pictures are blank.
+        """
+        return (self.blank & blank) | (self.outliers & (uncertainty(probabilities) > UNDECIDED))
+
+    def reasons(self, probabilities: np.ndarray, blank: np.ndarray) -> list[str | None]:
+        """Why each answer doesn't count, in words; None where it does. Arrays as in `refused`."""
+        undecided = self.outliers & (uncertainty(probabilities) > UNDECIDED)
+        sure = probabilities.max(axis=1) >= self.threshold
+        found: list[str | None] = []
+        for row, is_blank, is_undecided, is_sure in zip(probabilities, blank, undecided, sure, strict=True):
+            if self.blank and is_blank:
+                found.append(BLANK)
+            elif is_undecided:
+                found.append(UNLIKE)
+            else:
+                found.append(None if is_sure else f"between {' and '.join(self._likeliest(row))}")
+        return found
+
+    def _likeliest(self, row: np.ndarray) -> list[str]:
+        """The names of the two likeliest classes, in the order of the classes."""
+        return [self.classes[i] for i in sorted(np.argsort(-row, kind="stable")[:2].tolist())]
 
 
-def uncertainty(probabilities: np.ndarray) -> float:
-    """The entropy of an answer, shape (classes,), as a share of the largest there can be."""
+def word(classes: Sequence[str]) -> str:
+    """`unsure`, or where a class has that name `unsure_`, and so on."""
+    found = UNSURE
+    while found in classes:
+        found += "_"
+    return found
+
+
+def uncertainty(probabilities: np.ndarray) -> np.ndarray:
+    """The entropy of each answer, as a share of the largest there can be: 0 is certain, 1 undecided; shape (n,)."""
     p = np.clip(probabilities.astype(np.float64), 1e-12, 1)
-    return float(-(p * np.log(p)).sum() / np.log(len(p)))
-
-
-def is_blank(pixels: np.ndarray) -> bool:
-    """Whether nothing stands out in a uint8 picture, shape (height, width, channels), but noise and a soft shade."""
-    sides, channels = pixels.shape[:2], pixels.shape[2]
-    step = max(1, min(SMOOTH, min(sides) // 16))
-    high, wide = (side // step * step for side in sides)
-    # sums of whole rows first: a twentieth of the time of a mean over floats, which would be half of a small answer
-    rows = pixels[:high, :wide].reshape(high // step, step, wide * channels).sum(axis=1, dtype=np.uint32)
-    means = rows.reshape(high // step, wide // step, step * channels).sum(axis=2) / (step * step * channels)
-    if min(means.shape) < 4:
-        return bool(np.ptp(means) < FLAT)
-    shades = _shades(*means.shape)
-    fitted = shades @ (shades.T @ means.ravel())
-    return bool(np.abs(means.ravel() - fitted).max() < FLAT)
-
-
-@lru_cache(maxsize=8)
-def _shades(height: int, width: int) -> np.ndarray:
-    """An orthonormal basis of the soft shades that so many means can have: all surfaces of the second degree."""
-    y, x = (axis.ravel() for axis in np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij"))
-    return np.linalg.qr(np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1))[0]
+    return -(p * np.log(p)).sum(axis=1) / np.log(max(2, probabilities.shape[1]))

@@ -10,12 +10,14 @@ from ox_classifier import limits, runs
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
 from ox_classifier.runs import Run, schema
+from ox_classifier.runs.assurance import Assurance
 
 DESCRIPTION = "model.json"
 NOT_OURS = "the folder is damaged or not written by ox export"
 MODEL_JSON = schema.fields(
     {"format": schema.text(40, least=1)}
-    | {key: schema.KEYS[key] for key in ("classes", "pixels", "calibration", "unsure")},
+    | {key: schema.KEYS[key] for key in ("classes", "pixels", "calibration", "unsure", "average_flips")}
+    | {"outliers": schema.boolean},
     needed=("format", "classes", "pixels"),
 )
 
@@ -49,10 +51,9 @@ class Exported:
         self.rule = PixelRule(**self.config["pixels"])
 
     @property
-    def trust(self) -> dict:
-        """As of the run: `calibration` and `unsure`, {} each where nothing was held out, `outliers` and `flips`."""
-        known = {name: dict(self.config.get(name) or {}) for name in ("calibration", "unsure")}
-        return known | {"outliers": bool(self.config.get("outliers")), "flips": bool(self.config.get("average_flips"))}
+    def assurance(self) -> Assurance:
+        """How far its answers can be trusted, as of the run."""
+        return Assurance.of(self.config)
 
     @property
     def name(self) -> str:

@@ -93,9 +93,13 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory):
     return run
 
 
-def calibrated(run, model, batch):
-    """What a run answers, from Keras' network alone: mean logits over the mirror images, by its temperature."""
+def logits_of_looks(model, batch):
+    """What Keras' network makes of pictures and their mirror images, on the average, before its Sigmoid."""
     looks = (batch, batch[:, ::-1], batch[:, :, ::-1], batch[:, ::-1, ::-1])
     answers = [np.float64(model.predict(look, verbose=0)[:, 0]) for look in looks]
-    logits = np.mean([np.log(p / (1 - p)) for p in answers], axis=0) / run.trust["calibration"]["temperature"]
-    return 1 / (1 + np.exp(-logits))
+    return np.mean([np.log(p / (1 - p)) for p in answers], axis=0)
+
+
+def calibrated(run, model, batch):
+    """What a run answers, from Keras' network alone."""
+    return 1 / (1 + np.exp(-logits_of_looks(model, batch) / run.assurance.temperature))

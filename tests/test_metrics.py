@@ -7,6 +7,7 @@ import pytest
 import sklearn.metrics as sk
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from ox_classifier.report import metrics
 from ox_classifier.report.predictions import Predictions
@@ -67,11 +68,32 @@ def test_predictions_views_agree():
         splits=("test", "val", "test", "test"),
         truth=np.array([0, 1, 1, 0]),
         probabilities=np.array([[0.4, 0.6], [0.1, 0.9], [0.99, 0.01], [0.8, 0.2]]),
+        reasons=("between o and x", "", "", ""),
     )
     test = table.of("test")
     assert test.paths == ("a", "c", "d")
     assert test.worst().paths == ("c", "a")  # c is wrong with 0.99, a with 0.6
-    assert table.header() == ("path", "split", "label", "predicted", "o", "x", "loss", "answer")
-    assert table.rows()[2] == ("c", "test", "x", "o", "0.990000", "0.010000", f"{-np.log(0.01):.6f}", "o")
-    figures = metrics.summary(test.probabilities, test.truth, test.classes)
+    assert table.header() == ("path", "split", "label", "predicted", "o", "x", "loss", "answer", "reason")
+    assert table.rows()[2] == ("c", "test", "x", "o", "0.990000", "0.010000", f"{-np.log(0.01):.6f}", "o", "")
+    assert table.rows()[0][-2:] == ("unsure", "between o and x")
+    again = Predictions.from_rows(("o", "x"), [dict(zip(table.header(), row, strict=True)) for row in table.rows()])
+    assert again.reasons == table.reasons
+    assert table.of("val").merged(test).reasons == table.reasons
+    figures = metrics.summary(test.probabilities, test.truth, test.classes, test.sure)
     assert figures["images"] - figures["correct"] == len(test.worst().paths)
+
+
+def test_answers_that_are_sure_are_judged_by_themselves():
+    truth = np.array([0, 0, 1, 1, 1])
+    probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.1, 0.9], [0.7, 0.3]])
+    figures = metrics.summary(probabilities, truth, ("o", "x"), np.array([True, False, True, True, True]))
+    found = figures["answered"]
+    assert (found["images"], found["wrong"], found["coverage"], found["accuracy"]) == (4, 1, 0.8, 0.75)
+    expected = binomtest(3, 4).proportion_ci(0.95, method="wilson")
+    assert found["accuracy_interval_95"] == pytest.approx([expected.low, expected.high])
+    assert figures["accuracy"] == 0.6  # of all five
+    assert "unsure of 1 image: 80.0% answered, 1 of these 4 wrong" in metrics.table({"test": figures})
+    none = metrics.summary(probabilities, truth, ("o", "x"), np.zeros(5, bool))["answered"]
+    assert none["coverage"] == 0 and none["accuracy"] is None
+    every = metrics.summary(probabilities, truth, ("o", "x"))
+    assert every["answered"]["coverage"] == 1 and "unsure" not in metrics.table({"test": every})

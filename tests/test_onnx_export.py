@@ -6,6 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 from keras import layers
+from scipy.special import softmax
 
 from ox_classifier.networks import onnx_export
 from ox_classifier.networks.builders import BUILDERS
@@ -26,6 +27,16 @@ def check(model, path):
         pixels = np.random.default_rng(count).random((count, *model.input_shape[1:]), np.float32)
         np.testing.assert_allclose(answers(path, pixels), model(pixels, training=False), atol=1e-5)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(("arch", "classes"), [("lenet", 2), ("mlp1", 5)], ids=["sigmoid", "softmax"])
+def test_the_logits_are_what_the_probabilities_are_made_of(arch, classes):
+    keras.utils.set_random_seed(1)
+    model = BUILDERS[arch]((24, 22, 1), classes)
+    pixels = 9 * np.random.default_rng(0).random((7, 24, 22, 1), np.float32)
+    raw = model(pixels, training=False).numpy()
+    raw = np.concatenate([1 - raw, raw], axis=1) if classes == 2 else raw
+    np.testing.assert_allclose(softmax(onnx_export.logits(model, pixels), axis=1), raw, atol=1e-6)
 
 
 @pytest.mark.parametrize("classes", [2, 5])

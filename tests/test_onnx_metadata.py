@@ -38,8 +38,8 @@ def test_a_run_s_own_file_says_what_it_is(tiny_run):
     assert json.loads(told["classes"]) == list(tiny_run.classes)
     assert PixelRule(**json.loads(told["pixels"])) == tiny_run.rule
     assert told["producer"] == f"ox-classifier {__version__}"
-    assert float(told["temperature"]) == tiny_run.trust["calibration"]["temperature"]
-    assert float(told["threshold"]) == tiny_run.trust["unsure"]["threshold"]
+    assert float(told["temperature"]) == tiny_run.assurance.temperature
+    assert float(told["threshold"]) == tiny_run.assurance.unsure.threshold
     assert session.get_inputs()[0].shape[0] == session.get_outputs()[0].shape[0] == "batch"
 
 

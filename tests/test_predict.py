@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def test_json_lines(run, tmp_path):
     (line,) = ox("ㅇ.png", "--json").stdout.splitlines()
     assert json.loads(line) == {"path": "ㅇ.png", "predicted": "x", "probabilities": {"o": 0.0, "x": 1.0}} | {
         "answer": "x",
-        "reason": "",
+        "reason": None,
     }
 
 
@@ -177,15 +178,8 @@ def test_classes_named_like_our_columns_get_columns_of_their_own(run, tmp_path):
     red(tmp_path / "a.png", 51)
     run.update(classes=["error", "path"])
     rows = list(csv.DictReader(io.StringIO(ox("a.png", "--csv").stdout)))
-    expected = {
-        "path": "a.png",
-        "predicted": "error",
-        "p_error": "0.800000",
-        "p_path": "0.200000",
-        "error": "",
-        "answer": "error",
-        "reason": "",
-    }
+    expected = {"path": "a.png", "predicted": "error", "p_error": "0.800000", "p_path": "0.200000", "error": ""}
+    expected |= {"answer": "error", "reason": ""}
     assert rows == [expected]
     told = json.loads(ox("a.png", "--json").stdout)
     assert told["path"] == "a.png" and told["probabilities"] == {"error": 0.8, "path": 0.2}
@@ -306,3 +300,62 @@ def test_korean_classes_are_padded_by_what_a_terminal_shows(run, tmp_path):
     assert [line.index(" 1.0000") for line in shown] == [5, 9]  # four letters are eight columns
     (tmp_path / "bad.png").write_bytes(b"no image")
     assert "1 of 1 file could not be read; its row says why" in ox(tmp_path / "bad.png").stderr
+
+
+UNSURE = {"threshold": 0.9, "max_error": 0.01, "promise": 0.01, "confidence": 0.95, "coverage": 0.9}
+UNSURE |= {
+    "images": 100,
+    "accepted": 90,
+    "wrong": 0,
+    "images_needed": None,
+}  # as a run of before `refuses_blank` has it
+
+
+def striped(path, strong):
+    """Eight by eight pixels that are not blank, whose mean red is half of `strong`."""
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[::2] = strong, 200, 0
+    Image.fromarray(pixels).save(path)
+
+
+def test_what_no_promise_covers_is_answered_unsure_with_a_reason(run, tmp_path):
+    run.update(unsure=UNSURE)
+    red(tmp_path / "a blank.png", 0)
+    striped(tmp_path / "b sure.png", 10)
+    striped(tmp_path / "c torn.png", 250)
+    (tmp_path / "d bad.png").write_bytes(b"")
+    result = ox("*.png", "--csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    found = [(row["predicted"], row["answer"], row["reason"]) for row in rows]
+    assert found == [("o", "unsure", "blank"), ("o", "o", ""), ("o", "unsure", "between o and x"), ("", "", "")]
+    assert result.exit_code == 1 and "unsure of 2 of 4 files (--always-answer" in result.stderr
+    lines = ox("*.png").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["unsure", "o", "unsure", "?"]
+    assert lines[2].endswith("c torn.png  (between o and x)")
+    told = [json.loads(line) for line in ox("*.png", "--json").stdout.splitlines()]
+    assert [one.get("answer") for one in told] == ["unsure", "o", "unsure", None]
+    assert [one.get("reason") for one in told] == ["blank", None, "between o and x", None]
+    always = ox("*.png", "--csv", "--always-answer")
+    assert [row["answer"] for row in csv.DictReader(io.StringIO(always.stdout))] == ["o", "o", "o", ""]
+    assert "unsure" not in always.stderr
+
+
+def test_python_is_told_the_same_and_copies_decide_alike(run, tmp_path):
+    run.update(unsure=UNSURE | {"refuses_blank": False}, outliers={"root": "o", "images": 1, "fingerprint": "f"})
+    red(tmp_path / "blank.png", 0)
+    striped(tmp_path / "torn.png", 250)
+    for classifier in (Classifier.load(run), pickle.loads(pickle.dumps(Classifier.load(run)))):
+        blank, torn = classifier.predict([tmp_path / "blank.png", tmp_path / "torn.png"])
+        assert (blank.answer, blank.sure, blank.reason) == ("o", True, None)
+        assert (torn.answer, torn.sure, torn.label) == ("unsure", False, "o")
+        assert torn.reason == "unlike the training images"
+    always = pickle.loads(pickle.dumps(Classifier.load(run, always_answer=True)))
+    assert always.predict(tmp_path / "torn.png").answer == "o"
+
+
+def test_a_class_named_unsure_is_not_mixed_up(run, tmp_path):
+    run.update(unsure=UNSURE, classes=["unsure", "x"])
+    striped(tmp_path / "a.png", 10)
+    striped(tmp_path / "b.png", 250)
+    rows = list(csv.DictReader(io.StringIO(ox("*.png", "--csv").stdout)))
+    assert [(row["answer"], row["reason"]) for row in rows] == [("unsure", ""), ("unsure_", "between unsure and x")]

@@ -24,7 +24,7 @@ from ox_classifier.pixels import INK_CROPPED, STRETCHED
 from ox_classifier.training import job
 from ox_classifier.training.recipe import Recipe
 from tests import tiny_base
-from tests.conftest import calibrated, draw_folder, draw_mark
+from tests.conftest import calibrated, draw_folder, draw_mark, logits_of_looks
 
 pytestmark = pytest.mark.tensorflow
 FAST = "--image-size 22 --epochs 1 --batch-size 4"
@@ -89,6 +89,39 @@ def test_first_and_last_lines_say_what_a_reader_needs(tiny_run):
     for words in ("best epoch", "val accuracy", "95 % interval"):
         assert words in tiny_run.log
     assert lines[-1] == "next: ox report tiny"
+
+
+def test_the_temperature_is_the_one_that_suits_the_validation_images(tiny_run):
+    import keras
+    from scipy.optimize import minimize_scalar
+
+    from ox_classifier.reliability import reliability
+
+    held_out = [row for row in rows(tiny_run.path / "split.csv") if row["split"] == "val"]
+    root, rule = tiny_run.path.parent.parent / "marks", tiny_run.rule
+    pixels = images.as_float(np.stack([images.read(root / row["path"], rule) for row in held_out]))
+    model = keras.models.load_model(tiny_run.keras_file, compile=False)
+    logits, truth = logits_of_looks(model, pixels), np.array([row["label"] == "x" for row in held_out])
+    p, target = 1 / (1 + np.exp(-logits)), np.where(truth, 25 / 26, 1 / 26)  # Platt's targets for 24 images
+
+    def loss(heat):
+        return (np.logaddexp(0, -logits / heat) * target + np.logaddexp(0, logits / heat) * (1 - target)).sum()
+
+    found = tiny_run.config["calibration"]
+    best = minimize_scalar(loss, bounds=(0.25, 8), method="bounded", options={"xatol": 1e-7}).x
+    assert found["temperature"] == pytest.approx(best, rel=2e-3)
+    certainty = np.maximum(p, 1 - p)
+    assert found["ece_before"] == pytest.approx(reliability(certainty, (p > 0.5) == truth).error, abs=1e-4)
+    assert (found["split"], found["images"]) == ("val", 24)
+
+
+def test_training_says_what_it_promises(tiny_run):
+    told = tiny_run.config["unsure"]
+    assert told["images"] == 24 and told["max_error"] == 0.01 and told["confidence"] == 0.95
+    assert told["promise"] > 0.01  # of so few images
+    (line,) = [line for line in tiny_run.log.splitlines() if "with 95 % confidence at most" in line]
+    assert "like the 24 validation images" in line
+    assert f"to promise 1 %, it takes about {told['images_needed']:,} validation images" in line
 
 
 def test_the_saved_network_is_the_best_epoch(tiny_run):
@@ -290,6 +323,8 @@ def test_three_classes_and_grayscale(here):
     assert run.classes == ("blank", "o", "x") and run.config["augmentation"] == {}
     answer = Classifier(run).probabilities(np.zeros((2, 22, 22, 1), np.uint8))
     assert answer.shape == (2, 3) and answer.sum(axis=1) == pytest.approx([1, 1])
+    assert run.config["unsure"]["refuses_blank"] is False  # a blank picture is of a class here
+    assert run.config["calibration"]["images"] == sum(run.config["data"]["counts"]["val"].values())
     assert ox("report three --split val").exit_code == 0
 
 
@@ -317,7 +352,8 @@ def test_a_frozen_base_from_folder_to_answers_and_then_fine_tuned(here, monkeypa
     capsys.readouterr()
     train("again", dropout=0.3)
     assert "all 32 views are in the cache" in capsys.readouterr().err
-    assert len(seen) == 4  # nothing is decoded that has been looked at, but to compare Keras with ONNX Runtime
+    # nothing is decoded that has been looked at, but to compare Keras with ONNX Runtime, and to see what is blank
+    assert len(seen) == 4 + 8
     tuned = train("tuned", fine_tune=1)
     assert "fine-tuning the last 1 convolutions" in capsys.readouterr().err
     assert tuned.config["results"]["test"]["images"] == 8

@@ -72,10 +72,10 @@ def predict(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Processes that share the work.")] = 1,
     always_answer: Annotated[
-        bool, typer.Option("--always-answer", help="Name a class even where the run is unsure of it.")
+        bool, typer.Option("--always-answer", help="Name a class also where the run is unsure.")
     ] = False,
 ) -> None:
-    """Say which class each image is, with a probability for every class, or that it is unsure, and why.
+    """Say which class each image is, or that it is unsure and why, with a probability for every class.
 
     Example: ox predict photos/ --csv > answers.csv
     """
@@ -104,7 +104,7 @@ def predict(
         paths = sources.collect(source)
         classifier = _opened(run, always_answer)
         shown = out is None and form != "json" and sys.stdout.isatty()
-        unsure = classifier.decision.threshold > 0
+        unsure = "" if classifier.decision.always else classifier.decision.unsure
         rows = Rows(form, classifier.classes, bare=bare, shown=shown, unsure=unsure)
         sorter = _sorter(sort_into, classifier, map(Path, source), link)
         if out is None:
@@ -113,6 +113,8 @@ def predict(
         else:
             failed, told = _write(out, classifier, paths, rows, resume, workers, sorter)
         rows.warn()
+        if rows.unsure:
+            say(f"unsure of {rows.unsure:,} of {counted(told, 'file')} (--always-answer names a class anyway)")
         if sorter:
             sorter.tell()
         if failed:
@@ -157,9 +159,8 @@ def _sorter(out: Path | None, classifier: Classifier, sources: Iterable[Path], l
     if out is None:
         return None
     from ox_classifier.cli.predict_sort import Sorter
-    from ox_classifier.decision import UNSURE
 
-    return Sorter(out, {*classifier.classes, UNSURE}, sources, link=link)
+    return Sorter(out, {*classifier.classes, classifier.decision.unsure}, sources, link=link)
 
 
 def _sorted(predictions: Iterable[Prediction], sorter: Sorter | None) -> Iterator[Prediction]:

@@ -18,16 +18,14 @@ class Rows:
     """The answers of one command in one format, and how many of them are none.
 
     `bare` leaves out what the network decides, and keeps the probabilities. `shown` is True where a terminal is to
-    get nothing that it would obey, `unsure` where an answer may be none of the classes.
+    get nothing that it would obey; `unsure` is what is answered where no class is, "" if that can't be.
     """
 
-    def __init__(
-        self, form: str, classes: Sequence[str], *, bare: bool = False, shown: bool = False, unsure: bool = False
-    ):
+    def __init__(self, form: str, classes: Sequence[str], *, bare: bool = False, shown: bool = False, unsure: str = ""):
         self.form, self.classes, self.bare = form, tuple(classes), bare
-        self.width = max(width_of(printed(name)) for name in (*self.classes, *(("unsure",) if unsure else ())))
+        self.width = max(width_of(printed(name)) for name in (*self.classes, *((unsure,) if unsure else ())))
         self.show = printed if shown else str
-        self.failed = self.risky = 0
+        self.failed = self.risky = self.unsure = 0
         self._line = {"csv": self._csv, "json": self._json, "text": self._text}[form]
 
     @property
@@ -41,6 +39,7 @@ class Rows:
     def line(self, prediction: Prediction) -> str:
         """One answer, with its end."""
         self.failed += prediction.error is not None
+        self.unsure += prediction.reason is not None
         return self._line(prediction)
 
     def warn(self) -> None:
@@ -55,7 +54,7 @@ class Rows:
         shares = "" if prediction.error else prediction.probabilities
         numbers = [f"{share:.6f}" for share in shares] or ["" for _ in self.classes]
         before = [] if self.bare else [prediction.label or ""]
-        after = [] if self.bare else [prediction.answer or "", prediction.reason]
+        after = [] if self.bare else [prediction.answer or "", prediction.reason or ""]
         error = prediction.error.reason if prediction.error else ""
         row = [str(prediction.path), *before, *numbers, error, *after]
         self.risky += formulas([str(prediction.path), *before]) > 0

@@ -93,7 +93,7 @@ def train(
     invert: varied.Invert = None,
     max_error: Annotated[
         float | None,
-        _option(OPTIMISATION, "--max-error", told="Share of wrong answers to promise; others are unsure."),
+        _option(OPTIMISATION, "--max-error", told="Share of wrong answers to stay under; other answers are unsure."),
     ] = None,
     val_fraction: Annotated[
         float, _option(SPLITS, "--val-fraction", told="Share of train held out where there is no val folder.")

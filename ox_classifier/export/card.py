@@ -160,29 +160,29 @@ def _source_row(name: str, correct: int, images: int) -> str:
 
 
 def _unsure(run: Run) -> str:
-    unsure, calibration = run.trust["unsure"], run.trust["calibration"]
+    unsure, calibration = run.assurance.unsure, run.assurance.calibration
     lines = ["## When it is unsure\n"]
-    if calibration.get("temperature"):
+    if calibration:
         lines.append(
-            f"Its probabilities are calibrated on the images of {calibration.get('split', 'val')} (temperature "
-            f"{calibration['temperature']:.4g}, which is in the model)."
+            f"Its probabilities are calibrated on the images of {calibration.split} (temperature "
+            f"{calibration.temperature:.4g}, which is in the model)."
         )
-    if unsure.get("threshold") is None:
+    if unsure is None:
         lines.append(
             "It has no threshold: it always names one of its classes, also for a blank sheet, a letter or a face. "
             "Show answers of low probability to a person."
         )
         return "\n".join(lines) + "\n"
     lines.append(
-        f"An answer whose probability is under {unsure['threshold']:.4g} counts as *unsure*: show it to a person."
+        f"An answer whose probability is under {unsure.threshold:.4g} counts as *unsure*: show it to a person."
     )
-    if {"promise", "confidence", "accepted", "images", "wrong"} <= unsure.keys():
-        lines.append(
-            f"Of the others at most {_percent(unsure['promise'])} are wrong, with {_percent(unsure['confidence'])} "
-            f"confidence, on pictures like those it was measured on: {unsure['accepted']:,} of {unsure['images']:,} "
-            f"were answered, {unsure['wrong']:,} of them wrongly."
-        )
-    lines.append("ox takes a blank picture for unsure, too; the model alone does not.")
+    lines.append(
+        f"Of the others at most {_percent(unsure.promise)} are wrong, with {_percent(unsure.confidence)} "
+        f"confidence, on pictures like those it was measured on: {unsure.accepted:,} of {unsure.images:,} "
+        f"were answered, {unsure.wrong:,} of them wrongly."
+    )
+    if unsure.refuses_blank:
+        lines.append("ox takes a blank picture for unsure, too; the model alone does not.")
     return "\n".join(lines) + "\n"
 
 

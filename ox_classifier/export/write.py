@@ -56,7 +56,7 @@ def write(run: Run, form: Format, out: Path, *, int8: bool = False, licence: str
     form.need()
     staging.check_place(out, otherwise=" with --out")
     images, classifier = held.held_out(run), Classifier(run)
-    temperature = run.trust["calibration"].get("temperature", 1.0)
+    temperature = run.assurance.temperature
     model = convert.answering(saved.load(run.keras_file), temperature, mirrored(run))
     samples = held.samples(run) if int8 else np.zeros((0, *run.rule.shape), np.float32)
     with staging.filling(out) as place:
@@ -105,6 +105,8 @@ def about(run: Run, form: Format, place: Path, outputs: int, *, int8: bool, lice
         "output": {"values": outputs, "meaning": onnx_metadata.meaning(outputs, run.classes)},
         "calibration": run.settings.get("calibration"),
         "unsure": run.settings.get("unsure"),
+        "outliers": run.assurance.taught_outliers,
+        "average_flips": run.assurance.mirrored,
         "licence": licence,
         "data_fingerprint": run.fingerprint,
         "weights_digest": run.weights_digest,
@@ -180,13 +182,9 @@ def prove(exported: folder.Exported, answers: Answers, split: str, truth: np.nda
 
 
 def _describe(run: Run, path: Path) -> None:
-    onnx_metadata.describe(
-        path,
-        run.classes,
-        run.rule,
-        temperature=run.trust["calibration"].get("temperature"),
-        threshold=run.trust["unsure"].get("threshold"),
-    )
+    known = run.assurance
+    threshold = known.unsure.threshold if known.unsure else None
+    onnx_metadata.describe(path, run.classes, run.rule, temperature=known.temperature, threshold=threshold)
 
 
 def _load(path: Path) -> ModuleType:

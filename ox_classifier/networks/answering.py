@@ -63,21 +63,21 @@ def average_mirrored(path: Path, axes: Sequence[Sequence[int]]) -> None:
 
 
 def temper(path: Path, temperature: float) -> None:
-    """Divide a network's logits by `temperature`, in place, whole or not at all; 1 changes nothing.
+    """Let a network divide its logits by `temperature`, whatever it did before; in place, whole or not at all.
 
     Raises:
         OxError: If the network ends in no Sigmoid and no Softmax.
     """
-    if temperature == 1:
-        return
     model = onnx.load(path)
     graph = model.graph
-    activation = _last_activation(graph, path)
-    logits = activation.input[0]
-    graph.initializer.append(numpy_helper.from_array(np.array(temperature, np.float32), NAME))
-    divide = helper.make_node("Div", [logits, NAME], [f"{NAME}_divided"], name=NAME)
-    graph.node.insert(list(graph.node).index(activation), divide)
-    activation.input[0] = divide.output[0]
+    constant = next((one for one in graph.initializer if one.name == NAME), None)
+    if constant is None:
+        activation = _last_activation(graph, path)
+        divide = helper.make_node("Div", [activation.input[0], NAME], [f"{NAME}_divided"], name=NAME)
+        graph.node.insert(list(graph.node).index(activation), divide)
+        activation.input[0] = divide.output[0]
+        constant = graph.initializer.add()
+    constant.CopyFrom(numpy_helper.from_array(np.array(temperature, np.float32), NAME))
     with replacing(path) as beside:
         beside.write_bytes(model.SerializeToString())
 

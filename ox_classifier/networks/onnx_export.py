@@ -37,6 +37,17 @@ def write(model: keras.Model, path: Path) -> None:
                 model.export(beside, format="onnx", verbose=False)
 
 
+def logits(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """What a network of Keras makes of images before its last Sigmoid or Softmax, float64 of shape (n, classes).
+
+    With one output, which speaks for the second of two classes, the first class has 0.
+    """
+    last = model.outputs[0]._keras_history.operation
+    before = keras.Model(model.inputs[0], last.input)(pixels, training=False)
+    found = _array(before).astype(np.float64) @ _array(last.kernel) + _array(last.bias)
+    return np.concatenate([np.zeros_like(found), found], axis=1) if found.shape[1] == 1 else found
+
+
 def from_chain(model: keras.Model) -> onnx.ModelProto:
     """A network as ONNX: one input and one output in Keras' own layout, shape (batch, ...).
 

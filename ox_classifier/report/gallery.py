@@ -73,6 +73,7 @@ def gallery(rows: Predictions, beside: Beside, *, shown: int, root: Path, folder
         "copies": _by_row(
             rows.paths, {path: [list(map(printable, copy)) for copy in found] for path, found in beside.copies.items()}
         ),
+        "reason": {i: printable(reason) for i, reason in enumerate(rows.why) if reason},
         "doubt": _by_row(rows.paths, {path: list(found) for path, found in beside.doubts.items()}),
     }
 

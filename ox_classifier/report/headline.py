@@ -105,18 +105,18 @@ def about(run: Run) -> list[str]:
 
 def _trust(run: Run) -> list[str]:
     """What the probabilities were calibrated on, and what is promised of the answers that are sure."""
-    said, fitted, sure = [], run.trust["calibration"], run.trust["unsure"]
+    said, fitted, sure = [], run.assurance.calibration, run.assurance.unsure
     if fitted:
         said.append(
-            f"Its probabilities are calibrated on {fitted.get('images', 0):,} images held out (temperature "
-            f"{fitted['temperature']:.2f}): expected calibration error {fitted.get('ece_before', 0):.4f} before, "
-            f"{fitted.get('ece_after', 0):.4f} after."
+            f"Its probabilities are calibrated on {fitted.images:,} images held out (temperature "
+            f"{fitted.temperature:.2f}): expected calibration error {fitted.ece_before:.4f} before, "
+            f"{fitted.ece_after:.4f} after."
         )
     if sure:
         said.append(
-            f"It is unsure below {sure['threshold']:.3f}: with {percent(sure['confidence'], 0)} confidence at most "
-            f"{percent(sure['promise'])} of its other answers are wrong on images like those; "
-            f"{percent(sure['coverage'])} of them were answered."
+            f"It is unsure below {sure.threshold:.3f}: with {percent(sure.confidence, 0)} confidence at most "
+            f"{percent(sure.promise)} of its other answers are wrong on images like those; "
+            f"{percent(sure.coverage)} of them were answered."
         )
     return said
 

@@ -9,7 +9,8 @@ from sklearn import metrics as sk
 
 from ox_classifier.intervals import accuracy_text, wilson
 from ox_classifier.names import padded, printable, width_of
-from ox_classifier.report.calibration import reliability
+from ox_classifier.reliability import reliability
+from ox_classifier.wording import counted
 
 
 def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -18,12 +19,14 @@ def log_losses(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return 0.0 - np.log(np.clip(given, 1e-7, 1.0))  # a unary minus would make -0.0 of the logarithm of 1
 
 
-def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str], *, threshold: float = 0.0) -> dict:
+def summary(
+    probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str], sure: np.ndarray | None = None
+) -> dict:
     """Every metric of one split, as plain values for metrics.json.
 
     `probabilities` has shape (n, classes), `truth` holds class indices, shape (n,). ROC AUC and average precision are
     of one class against the rest, averaged over the classes; they are None where only one class occurs. `answered` is
-    about the answers with a probability of at least `threshold`.
+    about the answers that are `sure`, bool of shape (n,), None: all; everything else is about all answers.
     """
     predicted = probabilities.argmax(axis=1)
     labels = np.arange(len(classes))
@@ -41,7 +44,7 @@ def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]
         "average_precision": average_precision(probabilities, truth),
         "log_loss": float(log_losses(probabilities, truth).mean()),
         "expected_calibration_error": reliability(probabilities.max(axis=1), predicted == truth).error,
-        "answered": _answered(probabilities.max(axis=1) >= threshold, predicted == truth, threshold),
+        "answered": _answered(np.full(total, True) if sure is None else sure, predicted == truth),
         "classes": {
             name: {
                 "precision": float(precision[i]),
@@ -55,10 +58,9 @@ def summary(probabilities: np.ndarray, truth: np.ndarray, classes: Sequence[str]
     }
 
 
-def _answered(answered: np.ndarray, right: np.ndarray, threshold: float) -> dict:
+def _answered(answered: np.ndarray, right: np.ndarray) -> dict:
     count, correct = int(answered.sum()), int((answered & right).sum())
     return {
-        "threshold": threshold,
         "images": count,
         "coverage": count / len(right),
         "wrong": count - correct,
@@ -93,11 +95,10 @@ def table(results: dict[str, dict]) -> str:
         auc = "-" if result["roc_auc"] is None else f"{result['roc_auc']:.4f}"
         lines.append(f"{split}: accuracy {accuracy_text(result['correct'], result['images'])}")
         sure = result["answered"]
-        if sure["threshold"] > 0:
-            lines.append(
-                f"  unsure below {sure['threshold']:.3f}: {sure['coverage']:.1%} answered, {sure['wrong']} of "
-                f"{sure['images']:,} wrong"
-            )
+        if sure["images"] < result["images"]:
+            unsure, wrong = result["images"] - sure["images"], sure["wrong"]
+            answered = f"{sure['coverage']:.1%} answered, {wrong:,} of these {sure['images']:,} wrong"
+            lines.append(f"  unsure of {counted(unsure, 'image')}: {answered}")
         lines.append(f"  ROC AUC {auc}   log loss {result['log_loss']:.4f}")
         names = [printable(name) for name in result["classes"]]
         width = max(5, *map(width_of, names))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ox_classifier.decision import UNSURE
+from ox_classifier.decision import word
 from ox_classifier.report.metrics import log_losses
 from ox_classifier.tables import class_columns
 
@@ -21,7 +21,17 @@ class Predictions:
     splits: tuple[str, ...]
     truth: np.ndarray
     probabilities: np.ndarray
-    threshold: float = 0.0  # of the likeliest class' probability: under it an answer is unsure
+    reasons: tuple[str, ...] = ()  # why the answer of each row is unsure, "" where it is sure; empty: all are sure
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The reason of each row."""
+        return self.reasons or ("",) * len(self.paths)
+
+    @property
+    def sure(self) -> np.ndarray:
+        """Which answers are sure, bool of shape (n,)."""
+        return np.array([not reason for reason in self.why], dtype=bool)
 
     @property
     def predicted(self) -> np.ndarray:
@@ -51,7 +61,7 @@ class Predictions:
             tuple(self.splits[i] for i in rows),
             self.truth[rows],
             self.probabilities[rows],
-            self.threshold,
+            tuple(self.reasons[i] for i in rows) if self.reasons else (),
         )
 
     def merged(self, other: Predictions) -> Predictions:
@@ -62,18 +72,18 @@ class Predictions:
             self.splits + other.splits,
             np.concatenate([self.truth, other.truth]),
             np.concatenate([self.probabilities, other.probabilities]),
-            self.threshold,
+            self.why + other.why,
         )
         return joined.take(sorted(range(len(joined.paths)), key=joined.paths.__getitem__))
 
     def header(self) -> tuple[str, ...]:
         """Column names of predictions.csv; a class named like another column has `p_` before it."""
-        return ("path", "split", "label", "predicted", *class_columns(self.classes), "loss", "answer")
+        return ("path", "split", "label", "predicted", *class_columns(self.classes), "loss", "answer", "reason")
 
     def rows(self) -> list[tuple]:
         """Rows of predictions.csv; probabilities have as many digits, six at least, as it takes to read them back."""
         names, predicted, losses = self.classes, self.predicted, self.losses
-        sure = self.probabilities.max(axis=1) >= self.threshold
+        why, unsure = self.why, word(self.classes)
         return [
             (
                 self.paths[i],
@@ -82,15 +92,14 @@ class Predictions:
                 names[predicted[i]],
                 *(np.format_float_positional(p, min_digits=6) for p in self.probabilities[i]),
                 f"{losses[i]:.6f}",
-                names[predicted[i]] if sure[i] else UNSURE,
+                unsure if why[i] else names[predicted[i]],
+                why[i],
             )
             for i in range(len(self.paths))
         ]
 
     @classmethod
-    def from_rows(
-        cls, classes: Sequence[str], rows: Sequence[Mapping[str, str]], threshold: float = 0.0
-    ) -> Predictions:
+    def from_rows(cls, classes: Sequence[str], rows: Sequence[Mapping[str, str]]) -> Predictions:
         """The predictions whose `rows`, by the names of `header`, were read from predictions.csv; float32.
 
         Raises:
@@ -102,4 +111,5 @@ class Predictions:
             raise ValueError("a probability lies outside 0 to 1")
         truth = np.array([classes.index(row["label"]) for row in rows])
         paths, splits = (tuple(row[name] for row in rows) for name in ("path", "split"))
-        return cls(classes, paths, splits, truth, probabilities, threshold)
+        reasons = tuple(row.get("reason") or "" for row in rows)  # a table of an earlier version has none
+        return cls(classes, paths, splits, truth, probabilities, reasons)

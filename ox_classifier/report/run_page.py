@@ -116,6 +116,7 @@ def _with_doubts(table: Predictions, doubts: Doubts | None) -> Predictions:
         table.splits + others.splits,
         np.concatenate([table.truth, others.truth]),
         np.concatenate([table.probabilities, others.probabilities]),
+        table.why + others.why,
     )
 
 

@@ -10,8 +10,9 @@ from markupsafe import Markup, escape
 from sklearn import metrics as sk
 
 from ox_classifier.names import printable
+from ox_classifier.reliability import BINS, reliability
 from ox_classifier.report import metrics
-from ox_classifier.report.calibration import BINS, accuracy_by_coverage, reliability
+from ox_classifier.report.calibration import accuracy_by_coverage
 from ox_classifier.report.headline import percent
 from ox_classifier.report.plots import Axis, Line, line_plot, thinned
 from ox_classifier.report.predictions import Predictions
@@ -128,11 +129,11 @@ def _coverage(confidence: np.ndarray, right: np.ndarray, answered: dict) -> Plot
     said = f"Leaving the least certain {percent(1 - coverage[at], 0)} to a person, "
     said += f"it is right for {percent(accuracy[at])} of the rest."
     lines = [Line(x, y)]
-    if answered["threshold"] > 0 and answered["images"]:
+    if 0 < answered["images"] < len(right):
         share = answered["coverage"]
         lines.append(Line(np.full(2, share), np.array([low, 1.0]), kind="guide"))
-        said = f"Unsure below {answered['threshold']:.3f} (the dashed line): it answers {percent(share)} and is right "
-        said += f"for {percent(answered['accuracy'])} of these."
+        said = f"As the run decides (the dashed line) it answers {percent(share)} and is right for "
+        said += f"{percent(answered['accuracy'])} of these."
     drawing = line_plot(
         lines,
         Axis("share of the images answered", percent=True),

@@ -67,7 +67,7 @@ def answers(
     if watch:
         watch.attach(classifier)
     answered = classifier.predict(source(row["path"]) for row in used)
-    rows, truth, probabilities, lost = [], [], [], []
+    rows, truth, probabilities, reasons, lost = [], [], [], [], []
     for row, answer in track(zip(used, answered, strict=True), label="predicting", total=len(used)):
         if answer.error:
             lost.append(answer.error)
@@ -75,6 +75,7 @@ def answers(
         rows.append(row)
         truth.append(run.classes.index(row["label"]))
         probabilities.append(answer.probabilities)
+        reasons.append(answer.reason or "")
         if watch:
             watch.take(row["path"])
     if not rows:
@@ -82,18 +83,13 @@ def answers(
     for error in lost:
         say(f"left out, as it can't be read: {error}")
     paths, names = tuple(row["path"] for row in rows), tuple(row["split"] for row in rows)
-    return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities), threshold(run))
-
-
-def threshold(run: Run) -> float:
-    """The probability of the likeliest class under which the run is unsure; 0 where it always answers."""
-    return run.trust["unsure"].get("threshold", 0.0)
+    return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities), tuple(reasons))
 
 
 def held_out(run: Run) -> Predictions:
     """Of a cross-validation: what each image was answered by the fold that had not learned from it."""
     rows = [row | {"split": HELD_OUT} for row in run.read_table("held_out.csv")]
-    return Predictions.from_rows(run.classes, rows, threshold(run))
+    return Predictions.from_rows(run.classes, rows)
 
 
 def kept(run: Run, splits: Sequence[str]) -> Predictions:
@@ -114,7 +110,7 @@ def reported(run: Run) -> tuple[Predictions | None, bool]:
         told = json.loads((run.path / METRICS).read_text(encoding="utf-8"))
         rows = run.read_table(FILE)
         same = told.get("fingerprint") == fingerprint(run)
-        return (Predictions.from_rows(run.classes, rows, threshold(run)) if rows else None), same
+        return (Predictions.from_rows(run.classes, rows) if rows else None), same
     except (UsageError, OSError, AttributeError, ValueError, KeyError, TypeError, RecursionError):
         return None, False
 

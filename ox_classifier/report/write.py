@@ -50,8 +50,7 @@ def write(
     found = elsewhere.table(run, watch) if elsewhere else table(run, splits, watch)
     parts = {split: rows for split in stills.SPLITS if (rows := found.of(split)).paths}
     results = {
-        split: metrics.summary(rows.probabilities, rows.truth, run.classes, threshold=rows.threshold)
-        for split, rows in parts.items()
+        split: metrics.summary(rows.probabilities, rows.truth, run.classes, rows.sure) for split, rows in parts.items()
     }
     run.write_table(f"{folder.name}/{Path(FILE).name}", found.header(), found.rows())
     told = {"run": run.name, "fingerprint": mark, **(elsewhere.told if elsewhere else {}), **results}

@@ -12,6 +12,7 @@ from ox_classifier import limits
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
 from ox_classifier.runs import files
+from ox_classifier.runs.assurance import Assurance
 from ox_classifier.runs.files import NOT_OURS
 
 
@@ -159,12 +160,9 @@ class Run:
         return self.config.get("results", {})
 
     @property
-    def trust(self) -> dict:
-        """`calibration` and `unsure` as training left them, {} each where nothing was held out; `outliers`: whether
-        some were taught; `flips`: whether answers are averaged over mirror images.
-        """
-        known = {name: dict(self.config.get(name) or {}) for name in ("calibration", "unsure")}
-        return known | {"outliers": bool(self.config.get("outliers")), "flips": bool(self.config.get("average_flips"))}
+    def assurance(self) -> Assurance:
+        """How far its answers can be trusted."""
+        return Assurance.of(self.config)
 
     @property
     def best_epoch(self) -> int:

@@ -109,6 +109,15 @@ def _result(value: object) -> str:
     return wrong or ("" if value["correct"] <= value["images"] else " has more right answers than images")
 
 
+def _unsure(value: object) -> str:
+    needed = [name for name in UNSURE if name != "refuses_blank"]  # which an earlier version did not write
+    wrong = fields(UNSURE, needed=needed, closed=True)(value)
+    if wrong:
+        return wrong
+    counts = value["wrong"] <= value["accepted"] <= value["images"]
+    return "" if counts else " has more wrong answers than accepted ones, or more of these than images"
+
+
 def _fold(row: object) -> str:
     """Name, right answers and images of one fold."""
     if not isinstance(row, list) or len(row) != 3:
@@ -143,21 +152,22 @@ DATA = {
 OUTLIERS = {"root": text(4096, least=1), "images": whole(1), "fingerprint": text(100)}
 CALIBRATION = {
     "temperature": number(0.01, 100),
-    "split": text(20),
-    "images": whole(),
+    "split": text(100),
+    "images": whole(1),
     "ece_before": number(0, 1),
     "ece_after": number(0, 1),
 }
 UNSURE = {
     "threshold": number(0, 1),
-    "max_error": number(0, 0.5),
-    "promise": number(0, 1),
+    "max_error": number(0, 1),
     "confidence": number(0, 1),
+    "promise": number(0, 1),
+    "coverage": number(0, 1),
     "images": whole(1),
     "accepted": whole(),
     "wrong": whole(),
-    "images_needed": maybe(whole()),
-    "coverage": number(0, 1),
+    "images_needed": maybe(whole(1)),
+    "refuses_blank": boolean,
 }
 KEYS: dict[str, Check] = {
     "arch": text(100, least=1),
@@ -196,9 +206,9 @@ KEYS: dict[str, Check] = {
     "interrupted": boolean,
     "results": table(_result, keys=choice(*SPLITS)),
     "onnx": fields({"max_difference": number(), "images": whole()}),
-    "calibration": maybe(fields(CALIBRATION, needed=("temperature",), closed=True)),
-    "unsure": maybe(fields(UNSURE, needed=tuple(UNSURE), closed=True)),
     "max_error": number(0, 0.5),
+    "calibration": maybe(fields(CALIBRATION, needed=tuple(CALIBRATION), closed=True)),
+    "unsure": maybe(_unsure),
     "average_flips": boolean,
     "weights_digest": text(100),
     "seconds": number(),

@@ -1,23 +1,25 @@
-"""Temperature scaling: one number that makes probabilities mean what they say, on images like the validation set's.
+"""Temperature scaling: one number that makes the probabilities mean what they say, on images like the held-out ones.
 
-Source: Guo, Pleiss, Sun, Weinberger 2017, "On calibration of modern neural networks", arXiv 1706.04599.
+Source: Guo, Pleiss, Sun, Weinberger 2017, "On Calibration of Modern Neural Networks", arXiv 1706.04599.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-COOLEST, HOTTEST = 0.25, 8.0
-LEAST = 1e-7  # float32 knows no probability nearer to 0 or 1
-BINS = 15
+from ox_classifier.reliability import reliability
+
+LEAST, MOST = 0.25, 8.0  # temperatures
+TINY = 1e-37  # float32 knows no smaller probability
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The temperature, and the expected calibration error before and after, on `images` images of `split`."""
+    """A temperature, and the expected calibration error before and after, on so many `images` of a `split`."""
 
     temperature: float
     split: str
@@ -30,41 +32,42 @@ class Calibration:
         return asdict(self)
 
 
-def calibrate(probabilities: np.ndarray, truth: np.ndarray, *, split: str) -> Calibration:
-    """Fit the temperature to what a network answers, shape (n, classes), to images of the classes `truth`, shape (n,).
+def calibrate(logits: np.ndarray, truth: np.ndarray, *, split: str) -> Calibration:
+    """The temperature for what a network answers, shape (n, classes), to images of the classes `truth`, shape (n,)."""
+    temperature = fitted_temperature(logits, truth)
+    right = logits.argmax(axis=1) == truth
+    before, after = (reliability(probabilities(logits, heat).max(axis=1), right).error for heat in (1.0, temperature))
+    return Calibration(temperature, split, len(truth), round(before, 6), round(after, 6))
 
-    Two more answers, one right and one wrong, with the mean certainty of all, keep it finite where every answer is
-    right. The order of two classes' answers by certainty doesn't change, so a threshold may be chosen on the same
-    images.
+
+def fitted_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature from 0.25 to 8 that gives the true classes the least cross-entropy.
+
+    Where every answer is right, plain cross-entropy would want all of them certain. So the target of n images and K
+    classes is (n + 1) / (n + K) for the true class, and 1 / (n + K) for each other one: as if one more image of each
+    class had been seen. Source: Platt 1999, "Probabilistic Outputs for Support Vector Machines", part 2.2.
     """
-    logs = np.log(np.clip(probabilities.astype(np.float64), LEAST, 1))
-    given = logs[np.arange(len(truth)), truth]
-    gaps = np.sort(logs, axis=1)
-    usual = float((gaps[:, -1] - gaps[:, -2]).mean())
+    images, classes = logits.shape
+    targets = np.full(logits.shape, 1 / (images + classes))
+    targets[np.arange(images), truth] = (images + 1) / (images + classes)
 
-    def loss(heat: float) -> float:
-        scaled = logs / np.exp(heat)
-        own = given / np.exp(heat) - np.logaddexp.reduce(scaled, axis=1)
-        extra = np.logaddexp(0, -usual / np.exp(heat)) + np.logaddexp(0, usual / np.exp(heat))
-        return float(-own.sum() + extra)
+    def loss(log_temperature: float) -> float:
+        return -float((targets * _log_probabilities(logits, math.exp(log_temperature))).sum())
 
-    found = minimize_scalar(loss, bounds=(np.log(COOLEST), np.log(HOTTEST)), method="bounded")
-    temperature = round(float(np.exp(found.x)), 4)
-    after = tempered(probabilities, temperature)
-    return Calibration(
-        temperature, split, len(truth), expected_error(probabilities, truth), expected_error(after, truth)
-    )
+    found = minimize_scalar(loss, bounds=(math.log(LEAST), math.log(MOST)), method="bounded", options={"xatol": 1e-6})
+    return round(math.exp(found.x), 4)
 
 
-def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities, float32 of shape (n, classes), as the network gives them when its logits are divided."""
-    logs = np.log(np.clip(probabilities.astype(np.float64), LEAST, 1)) / temperature
-    return np.exp(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True)).astype(np.float32)
+def probabilities(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """What a network of these logits, shape (n, classes), answers at a temperature, float64."""
+    return np.exp(_log_probabilities(logits, temperature))
 
 
-def expected_error(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """The expected calibration error of the likeliest class, in 15 equal bins: the mean gap to the share right."""
-    certainty, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    bins = np.minimum((certainty * BINS).astype(int), BINS - 1)
-    sums = [np.bincount(bins, weights=values, minlength=BINS) for values in (certainty, right)]
-    return float(np.abs(sums[0] - sums[1]).sum() / max(len(truth), 1))
+def logits_of(answers: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Logits, float64 of shape (n, classes), behind the probabilities that a network gives at a temperature."""
+    return temperature * np.log(np.clip(answers.astype(np.float64), TINY, 1))
+
+
+def _log_probabilities(logits: np.ndarray, temperature: float) -> np.ndarray:
+    scaled = logits / temperature
+    return scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median_low
 
 import numpy as np
 
 from ox_classifier import runs
-from ox_classifier.classifier import Classifier
+from ox_classifier.blank import are_blank
 from ox_classifier.console import say
 from ox_classifier.data.image_dataset import ImageDataset
+from ox_classifier.decision import Decision
 from ox_classifier.devices import Device
 from ox_classifier.errors import DivergedError, UsageError
 from ox_classifier.runs import Run
 from ox_classifier.runs.hold import held
+from ox_classifier.session import Session
 from ox_classifier.tables import class_columns
+from ox_classifier.training.calibration import logits_of, probabilities
 from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
-from ox_classifier.training.tasks import answers, task_of
+from ox_classifier.training.tasks import answers_of, task_of
 from ox_classifier.training.train import record, train
-from ox_classifier.training.trust import Trust
+from ox_classifier.training.trust import HeldOut, Trust
 
 SUFFIX = "-cv"
 HELD_OUT = "held_out.csv"
+POOLED = "held-out"  # the split that all folds' held-out images make together
 
 
 def run(recipe: Recipe, prepared: Prepared, device: Device, *, source: Path, name: str | None = None) -> Run:
     """Train `recipe.folds` runs `<name>-fold<i>`, then one on everything outside the test, `<name>-cv`; gives the last.
 
-    Its held_out.csv has, for every image, what the fold that had not seen it answers. The epoch kept in each fold was
-    chosen on these images, so that the accuracy is a little too good.
+    Its held_out.csv has, for every image, what the fold that had not seen it answers, at the temperature of the last
+    run. The epoch kept in each fold was chosen on these images, so that the accuracy is a little too good.
 
     Raises:
         UsageError: If there are fewer images than folds, or a name is taken.
@@ -56,12 +60,12 @@ def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
     with held(last.path):
         try:
             learned = _learn_folds(recipe, prepared, device, last)
-        except DivergedError:
-            last.update(state="failed")
-            raise
         except KeyboardInterrupt:
             last.update(state="interrupted")
             say(f"stopped; go on with: ox train --resume {runs.reference(last)}")
+            raise
+        except DivergedError:
+            last.update(state="failed")
             raise
         if learned is None:
             last.update(state="interrupted")
@@ -75,24 +79,36 @@ def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
 def _learn_folds(
     recipe: Recipe, prepared: Prepared, device: Device, last: Run
 ) -> tuple[tuple[float, ...], Trust] | None:
-    """Train the folds, write what they answer; gives the learning rates of the last run and what is known of its
-    answers, None if a fold was stopped.
+    """Train the folds, write what they answer; gives the learning rates of the last run and how far to trust it.
+
+    None if a fold was stopped.
     """
     base = last.name.removesuffix(SUFFIX)
-    done, held_out = [], []
+    done, names, answers = [], [], []
     datasets = prepared.folds(recipe.folds, recipe.rule, on_demand=recipe.frozen)
     for number, dataset in enumerate(datasets, start=1):
         fold = _fold(recipe, dataset, device, last, f"{base}-fold{number}")
         if fold.state == "interrupted":
             return None
         done.append(fold)
-        held_out += _answers(fold, dataset, number)
-    last.write_table(HELD_OUT, ("path", "label", "fold", *class_columns(last.classes)), sorted(held_out))
+        names += [(name, number) for name in dataset.names("val")]
+        answers.append(_answers(fold, dataset))
+    pooled = HeldOut(
+        np.concatenate([one.logits for one in answers]),
+        np.concatenate([one.truth for one in answers]),
+        np.concatenate([one.blank for one in answers]),
+        POOLED,
+    )
+    trust = Trust.from_answers(
+        pooled, last.classes, max_error=recipe.max_error, outliers=last.assurance.taught_outliers
+    )
+    last.update(**trust.as_config())
+    last.write_table(
+        HELD_OUT, ("path", "label", "fold", *class_columns(last.classes), "reason"), _rows(last, names, pooled)
+    )
     results = [(fold.name, fold.results["val"]["correct"], fold.results["val"]["images"]) for fold in done]
     last.update(cross_validation=[list(result) for result in results])
-    probabilities = np.array([row[3:] for row in held_out], dtype=np.float32)
-    truth = np.array([last.classes.index(row[1]) for row in held_out])
-    return _rates(done), Trust.of_folds(done, probabilities, truth, recipe.max_error)
+    return _rates(done), trust
 
 
 def _fold(recipe: Recipe, dataset: ImageDataset, device: Device, last: Run, name: str) -> Run:
@@ -109,11 +125,22 @@ def _fold(recipe: Recipe, dataset: ImageDataset, device: Device, last: Run, name
     return train(recipe, dataset, device, source=last.data_source, name=name, resumed=there, fold_of=last.name)
 
 
-def _answers(fold: Run, dataset: ImageDataset, number: int) -> Iterator[tuple]:
-    """Rows of held_out.csv: what a fold answers to the images it did not learn from."""
-    probabilities = answers(Classifier(fold), dataset.images("val"))
-    for name, label, row in zip(dataset.names("val"), dataset.labels("val"), probabilities, strict=True):
-        yield (name, fold.classes[label], number, *(f"{p:.6f}" for p in row))
+def _answers(fold: Run, dataset: ImageDataset) -> HeldOut:
+    """What a fold answers to the images it did not learn from."""
+    pixels = dataset.images("val")
+    network = Session(fold.onnx_file, fold.rule.shape, len(fold.classes))
+    logits = logits_of(answers_of(network, pixels), fold.assurance.temperature)
+    return HeldOut(logits, dataset.labels("val"), are_blank(pixels))
+
+
+def _rows(last: Run, names: Sequence[tuple[str, int]], pooled: HeldOut) -> list[tuple]:
+    """Rows of held_out.csv, from the name and fold of each image; `reason` says why an answer doesn't count."""
+    answers = probabilities(pooled.logits, last.assurance.temperature)
+    reasons = Decision.of(last).reasons(answers, pooled.blank)
+    return sorted(
+        (name, last.classes[label], fold, *(f"{p:.6f}" for p in row), reason or "")
+        for (name, fold), label, row, reason in zip(names, pooled.truth, answers, reasons, strict=True)
+    )
 
 
 def _everything(recipe: Recipe, prepared: Prepared) -> ImageDataset:

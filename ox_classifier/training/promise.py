@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +63,11 @@ class Promise:
     def kept_short(self) -> bool:
         """Whether less is promised than was asked for."""
         return self.promise > self.max_error
+
+    def among(self, images: int) -> Promise:
+        """The same promise where some of so many images are refused before any threshold is looked at."""
+        needed = self.images_needed and math.ceil(self.images_needed * images / self.images)
+        return replace(self, images=images, images_needed=needed)
 
     def as_dict(self) -> dict:
         """Plain values for run.json."""
@@ -167,12 +172,12 @@ class _Tries:
         return most
 
 
-def in_words(promise: Promise) -> str:
-    """What is promised, as one sentence."""
+def in_words(promise: Promise, kind: str = "validation") -> str:
+    """What is promised, as one sentence; `kind` says what its images were: validation or held-out."""
     most = math.ceil(1000 * promise.promise) / 1000 if promise.kept_short else promise.max_error
     said = (
-        f"unsure below {promise.threshold:.3f}: with 95 % confidence at most {percent(most)} of the other "
-        f"answers are wrong on images like the {promise.images:,} validation images, of which "
+        f"unsure below {threshold_text(promise.threshold)}: with 95 % confidence at most {percent(most)} of the other "
+        f"answers are wrong on images like the {promise.images:,} {kind} images, of which "
         f"{percent(promise.coverage)} are answered"
     )
     if not promise.kept_short:
@@ -180,13 +185,21 @@ def in_words(promise: Promise) -> str:
     wanted = percent(promise.max_error)
     if promise.images_needed is None:
         return f"{said}; for {wanted} it errs too often among its surest answers, whatever the number of images"
-    return f"{said}; to promise {wanted}, it takes about {promise.images_needed:,} validation images"
+    return f"{said}; to promise {wanted}, it takes about {promise.images_needed:,} {kind} images"
 
 
 def percent(share: float) -> str:
     """A share as people write it: 1 %, 4.9 %, 0.02 %."""
     value = 100 * share
     return (f"{value:.1f}".removesuffix(".0") if value >= 0.1 else f"{value:.2g}") + " %"
+
+
+def threshold_text(threshold: float) -> str:
+    """A probability with so many digits that it differs from 1: 0.930, 0.99987."""
+    digits = 3
+    while digits < 9 and round(threshold, digits) >= 1 - 0.5 * 10 ** (1 - digits):
+        digits += 1
+    return f"{threshold:.{digits}f}"
 
 
 def _down(least: float) -> float:

@@ -36,7 +36,7 @@ LIMITS = {
     "val_fraction": (0, 0.9, False, "a share of the images", "0.2"),
     "test_fraction": (0, 0.9, True, "a share of the images", "0.2"),
     "folds": (2, 100, True, "a number of folds", "5"),
-    "max_error": (0, 0.5, False, "a share of wrong answers", "0.01"),
+    "max_error": (0, 0.499, False, "a share of wrong answers", "0.01"),
 }
 OPTIONS = {"ema_epochs": "--average"}
 MOST_HELD_OUT = 0.95

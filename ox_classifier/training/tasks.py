@@ -13,13 +13,15 @@ import keras
 import numpy as np
 
 from ox_classifier.augmentation.generator import ImageDataGenerator
-from ox_classifier.classifier import Classifier
 from ox_classifier.console import say
 from ox_classifier.data import class_weights
 from ox_classifier.data.image_dataset import ImageDataset
+from ox_classifier.data.images import as_float
 from ox_classifier.data.on_demand import in_memory
 from ox_classifier.networks import builders, transfer
+from ox_classifier.session import Session
 from ox_classifier.training import exposure, state
+from ox_classifier.training.calibration import logits_of
 from ox_classifier.training.fit import Schedule, fit
 from ox_classifier.training.history import History, score
 from ox_classifier.training.recipe import Recipe
@@ -30,6 +32,7 @@ FINE_TUNE_BATCH = 32  # a whole base in training takes some 100 MB an image
 FINE_TUNE_RATE = 0.1  # of the head's learning rate
 FIRST_HEAD_EPOCH = 1  # of the features' batches; earlier versions began there, and the order follows from it
 ANSWER_BATCH = 64
+READING = 8.0  # the temperature at which logits are read: at 1, a sigmoid in float32 tells none from 17 on apart
 
 EachEpoch = Callable[[list[dict]], None]
 TrainAndVal = tuple[EpochBatches, EpochBatches | None]
@@ -48,8 +51,12 @@ class Task(Protocol):
     def fit(self, folder: Path, each_epoch: EachEpoch) -> History:
         """Train, keeping the best network and the state in `folder`, and leave the best epoch in `model`."""
 
-    def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
-        """What the trained network answers to a split's images, shape (n, classes)."""
+    def logits(self, split: str, network: Session) -> np.ndarray:
+        """What the trained network makes of a split's images before its last Sigmoid or Softmax.
+
+        Float64 of shape (n, classes), give or take a number for each image. `network` is its ONNX file, whose logits
+        are averaged over mirror images, where the recipe has it so, and divided by `READING`.
+        """
 
 
 def task_of(recipe: Recipe, dataset: ImageDataset, rates: tuple[float, ...] = ()) -> Task:
@@ -70,7 +77,9 @@ def task_of(recipe: Recipe, dataset: ImageDataset, rates: tuple[float, ...] = ()
 
 def identity_of(recipe: Recipe, dataset: ImageDataset) -> str:
     """What tells one training from another: every setting, every file with its label and split, and every outlier."""
-    about = [recipe.as_config(), dataset.fingerprint()]
+    after = ("max_error", "average_flips")  # these matter once the network is trained
+    settings = {name: value for name, value in recipe.as_config().items() if name not in after}
+    about = [settings, dataset.fingerprint()]
     if dataset.outliers:
         about += [dataset.outliers.fingerprint, exposure.SHARE, exposure.WEIGHT]
     text = json.dumps(about, sort_keys=True)
@@ -108,8 +117,8 @@ class FromScratch:
             each_epoch=each_epoch,
         )
 
-    def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
-        return answers(classifier, self.dataset.images(split))
+    def logits(self, split: str, network: Session) -> np.ndarray:
+        return logits_of(answers_of(network, self.dataset.images(split)), READING)
 
 
 class HeadOnFrozenBase:
@@ -159,12 +168,11 @@ class HeadOnFrozenBase:
             history = self._fine_tune(folder, each_epoch, history)
         return history
 
-    def probabilities(self, split: str, classifier: Classifier) -> np.ndarray:
-        """From the features, unless the base has changed since they were computed."""
-        if self.recipe.fine_tune:
-            return answers(classifier, self.dataset.images(split))
-        answer = self.features.probabilities(split)
-        return np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer
+    def logits(self, split: str, network: Session) -> np.ndarray:
+        """From the features, unless the base has changed since they were computed, or sees mirror images, too."""
+        if self.recipe.fine_tune or self.recipe.mirrored:
+            return logits_of(answers_of(network, self.dataset.images(split)), READING)
+        return logits_of(self.features.probabilities(split))
 
     def _fine_tune(self, folder: Path, each_epoch: EachEpoch, head: History) -> History:
         """Train the last convolutions, too, and keep the result only if it beats the head alone."""
@@ -245,7 +253,8 @@ def exposed(
     return with_outliers, None if val is None else exposure.SoftBatches(val, targets)
 
 
-def answers(classifier: Classifier, pixels: np.ndarray) -> np.ndarray:
+def answers_of(network: Session, pixels: np.ndarray) -> np.ndarray:
     """What the exported network answers to uint8 images, shape (n, classes)."""
-    parts = [classifier.probabilities(pixels[i : i + ANSWER_BATCH]) for i in range(0, len(pixels), ANSWER_BATCH)]
+    starts = range(0, len(pixels), ANSWER_BATCH)
+    parts = [network.answer(as_float(pixels[i : i + ANSWER_BATCH])) for i in starts]
     return np.concatenate(parts)

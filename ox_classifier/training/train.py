@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 
 from ox_classifier import __version__, runs
+from ox_classifier.blank import are_blank
 from ox_classifier.classifier import Classifier
 from ox_classifier.console import say
 from ox_classifier.data.image_dataset import ImageDataset
@@ -22,12 +24,14 @@ from ox_classifier.files import remove_parts, replacing
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.networks import answering, onnx_export, onnx_metadata
 from ox_classifier.runs.hold import held
+from ox_classifier.session import Session
 from ox_classifier.training import state
+from ox_classifier.training.calibration import probabilities
 from ox_classifier.training.exposure import outliers_an_epoch
 from ox_classifier.training.history import COLUMNS, History
 from ox_classifier.training.recipe import Recipe
-from ox_classifier.training.tasks import Task, task_of, weights_of_classes
-from ox_classifier.training.trust import Trust
+from ox_classifier.training.tasks import READING, Task, task_of, weights_of_classes
+from ox_classifier.training.trust import HeldOut, Trust
 
 PARITY_LIMIT = 1e-4
 PARITY_LIMIT_FLOAT16 = 1e-2  # float16 has three digits
@@ -49,8 +53,8 @@ def train(
     """Train a network on a dataset and leave everything in a run folder: a new one, or that of a `resumed` run.
 
     `source` is what was given as data, which `--resume` reads again. With `rates`, nothing is held out, and these are
-    the learning rates of the epochs, and `trust` is what is known of its answers. `fold_of` names the cross-validation
-    that the run is a fold of.
+    the learning rates of the epochs, and `trust` is what the folds told. `fold_of` names the cross-validation that the
+    run is a fold of.
 
     Raises:
         UsageError: If the network can't take images of this size, the run can't be made, or the images of a resumed
@@ -177,29 +181,32 @@ def finish(
 ) -> None:
     """Save the best epoch as model.keras and model.onnx, prove the two equal, and say how good they are.
 
-    model.onnx gives calibrated probabilities: as `trust` says, or as the validation images do.
+    model.onnx gives calibrated probabilities, model.keras those of the network as it was trained. Without `trust`, the
+    validation images tell the temperature and from which probability on an answer counts.
 
     The run counts as finished once run.json says so, and what is needed to resume it goes only then.
     """
+    mirrored = task.recipe.mirrored
     with replacing(run.keras_file) as beside:
         task.model.save(beside)
     with replacing(run.onnx_file) as beside:
         onnx_export.write(task.model, beside)
+        if mirrored:
+            answering.average_mirrored(beside, mirrored)
+        answering.temper(beside, READING)
+        network = Session(beside, run.rule.shape, len(run.classes))
+        logits = {s: task.logits(s, network) for s in ("val", "test") if len(dataset.labels(s))}
+        trust = trust or _trust(run, dataset, logits, task.recipe.max_error)
+        answering.temper(beside, trust.temperature)
+        threshold = trust.promise.threshold if trust.promise else None
+        onnx_metadata.describe(beside, run.classes, run.rule, temperature=trust.temperature, threshold=threshold)
     classifier = Classifier(run)
     probe = dataset.images("val" if len(dataset.labels("val")) else "train")[: task.parity_images]
-    difference = parity(task.model, classifier, probe)
-    if task.recipe.mirrored:
-        answering.average_mirrored(run.onnx_file, task.recipe.mirrored)
-        classifier = Classifier(run)
-    answers = {split: task.probabilities(split, classifier) for split in ("val", "test") if len(dataset.labels(split))}
-    trust = trust or Trust.of_validation(answers.get("val"), dataset.labels("val"), task.recipe.max_error)
-    answering.temper(run.onnx_file, trust.temperature)
-    threshold = trust.promise.threshold if trust.promise else None
-    onnx_metadata.describe(run.onnx_file, run.classes, run.rule, temperature=trust.temperature, threshold=threshold)
+    difference = parity(task.model, classifier, probe, mirrored=mirrored, temperature=trust.temperature)
     results = {}
-    for split, answer in answers.items():
-        truth = dataset.labels(split)
-        results[split] = {"correct": int((answer.argmax(axis=1) == truth).sum()), "images": len(truth)}
+    for split, answers in logits.items():
+        right = answers.argmax(axis=1) == dataset.labels(split)
+        results[split] = {"correct": int(right.sum()), "images": len(right)}
     run.update(
         best_epoch=history.best_row["epoch"],
         epochs_trained=len(history.rows),
@@ -220,17 +227,37 @@ def finish(
     say(f"{kind} epoch {history.best_row['epoch']} of {len(history.rows)}, {seconds:.0f} s")
     for split, result in results.items():
         say(f"{split} accuracy {accuracy_text(result['correct'], result['images'])}")
-    say(trust.in_words())
+    if not run.fold_of:
+        say(trust.in_words())
 
 
-def parity(model: keras.Model, classifier: Classifier, pixels: np.ndarray) -> float:
-    """The largest difference between Keras' probabilities and ONNX Runtime's on uint8 images.
+def _trust(run: runs.Run, dataset: ImageDataset, logits: dict[str, np.ndarray], max_error: float) -> Trust:
+    """What the validation images tell, if there are any."""
+    known = None
+    if "val" in logits:
+        known = HeldOut(logits["val"], dataset.labels("val"), are_blank(dataset.images("val")))
+    return Trust.from_answers(known, run.classes, max_error=max_error, outliers=run.assurance.taught_outliers)
+
+
+def parity(
+    model: keras.Model,
+    classifier: Classifier,
+    pixels: np.ndarray,
+    *,
+    mirrored: Sequence[Sequence[int]],
+    temperature: float,
+) -> float:
+    """The largest difference between the probabilities that model.onnx and Keras' network give to uint8 images.
+
+    Keras' logits are averaged over the picture and its mirror images along the axes in `mirrored`, and divided by the
+    temperature, as model.onnx does it.
 
     Raises:
         OxError: If it exceeds 1e-4 (1e-2 under mixed precision).
     """
-    answer = keras.ops.convert_to_numpy(model(as_float(pixels), training=False))
-    expected = np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer
+    looks = [np.flip(pixels, axes) for axes in ((), *mirrored)]
+    logits = np.mean([onnx_export.logits(model, as_float(look)) for look in looks], axis=0)
+    expected = probabilities(logits, temperature)
     difference = float(np.abs(expected - classifier.probabilities(pixels)).max())
     limit = PARITY_LIMIT if keras.config.dtype_policy().name == "float32" else PARITY_LIMIT_FLOAT16
     if difference > limit:

@@ -1,60 +1,84 @@
-"""How far a run's answers can be trusted: their calibration, and what is promised of those that are sure."""
+"""How far the answers of a run can be trusted, found out from images that it did not learn from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 import numpy as np
 
-from ox_classifier.runs import Run
+from ox_classifier.decision import Decision
 from ox_classifier.training import promise
-from ox_classifier.training.calibration import Calibration, calibrate, expected_error, tempered
+from ox_classifier.training.calibration import Calibration, calibrate, probabilities
 from ox_classifier.training.promise import Promise
 
-HELD_OUT = "held-out"  # the split of a cross-validation, in which every image was held out once
+MOST_BLANK = 0.1  # of the images of a class: where more are blank, the class may be that of blank pictures
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a network answers to images that it did not learn from.
+
+    `logits` has shape (n, classes), `truth` holds class indices, `blank` says which pictures are blank, each of shape
+    (n,); `split` names the images.
+    """
+
+    logits: np.ndarray
+    truth: np.ndarray
+    blank: np.ndarray
+    split: str = "val"
 
 
 @dataclass(frozen=True)
 class Trust:
-    """What goes into run.json; both are None where nothing was held out."""
+    """The temperature of a run and what is promised of its answers; None where nothing was held out.
+
+    `refuses_blank` says that a blank picture is never answered; not so where some class may hold such pictures.
+    """
 
     calibration: Calibration | None = None
     promise: Promise | None = None
+    refuses_blank: bool = False
 
     @classmethod
-    def of_validation(cls, probabilities: np.ndarray | None, truth: np.ndarray, max_error: float) -> Trust:
-        """From what the network answers, shape (n, classes), to validation images whose classes are `truth`."""
-        if probabilities is None or not len(truth):
+    def from_answers(
+        cls, held_out: HeldOut | None, classes: tuple[str, ...], *, max_error: float, outliers: bool
+    ) -> Trust:
+        """Calibrate, then choose from which probability on at most `max_error` of the answers are wrong.
+
+        `outliers` says that the network was taught to be undecided on some.
+        """
+        if held_out is None or not len(held_out.truth):
             return cls()
-        found = calibrate(probabilities, truth, split="val")
-        sure = tempered(probabilities, found.temperature)
-        right = sure.argmax(axis=1) == truth
-        return cls(found, promise.choose(sure.max(axis=1), right, max_error))
-
-    @classmethod
-    def of_folds(cls, folds: Sequence[Run], probabilities: np.ndarray, truth: np.ndarray, max_error: float) -> Trust:
-        """From what the folds answered to what they held out; their probabilities are calibrated, each by its own."""
-        heats = [fold.trust["calibration"].get("temperature", 1.0) for fold in folds]
-        error = expected_error(probabilities, truth)
-        found = Calibration(round(median(heats), 4), HELD_OUT, len(truth), error, error)
-        right = probabilities.argmax(axis=1) == truth
-        return cls(found, promise.choose(probabilities.max(axis=1), right, max_error))
+        found = calibrate(held_out.logits, held_out.truth, split=held_out.split)
+        answers = probabilities(held_out.logits, found.temperature).astype(np.float32)
+        refuses_blank = not _has_blank_class(held_out, len(classes))
+        refused = Decision(classes, 0, outliers, refuses_blank).refused(answers, held_out.blank)
+        kept = ~refused if not refused.all() else refused  # of all, where nothing would be left to look at
+        certainty, right = answers.max(axis=1), answers.argmax(axis=1) == held_out.truth
+        chosen = promise.choose(certainty[kept], right[kept], max_error)
+        return cls(found, chosen.among(len(right)), refuses_blank)
 
     @property
     def temperature(self) -> float:
+        """What the logits are divided by."""
         return self.calibration.temperature if self.calibration else 1.0
 
-    def as_config(self) -> dict:
+    def as_config(self) -> dict[str, dict | None]:
         """Plain values for run.json."""
-        return {
-            "calibration": self.calibration.as_dict() if self.calibration else None,
-            "unsure": self.promise.as_dict() if self.promise else None,
-        }
+        if not self.calibration or not self.promise:
+            return {"calibration": None, "unsure": None}
+        unsure = self.promise.as_dict() | {"refuses_blank": self.refuses_blank}
+        return {"calibration": self.calibration.as_dict(), "unsure": unsure}
 
     def in_words(self) -> str:
-        """What the user is told."""
+        """What the user is told after training."""
         if not self.promise:
-            return "nothing was held out, so nothing is promised of the answers: none counts as unsure"
-        return promise.in_words(self.promise)
+            return "no image was held out, so nothing is promised of the answers, and none counts as unsure"
+        kind = "held-out" if self.calibration and self.calibration.split != "val" else "validation"
+        return promise.in_words(self.promise, kind)
+
+
+def _has_blank_class(held_out: HeldOut, classes: int) -> bool:
+    images = np.bincount(held_out.truth, minlength=classes)
+    blank = np.bincount(held_out.truth, weights=held_out.blank, minlength=classes)
+    return bool((blank > MOST_BLANK * images).any())

@@ -108,7 +108,7 @@
       else if (state.show === "marked") { if (!markOf(i)) continue; }
       else {
         if (i >= data.table || data.split[i] !== split) continue;
-        if (state.show === "wrong" ? !wrong(i) : state.show === "right" && wrong(i)) continue;
+        if (state.show === "wrong" ? !wrong(i) : state.show === "right" ? wrong(i) : state.show === "unsure" && !data.reason[i]) continue;
       }
       if ((t >= 0 && data.truth[i] !== t) || (p >= 0 && data.predicted[i] !== p)) continue;
       if ((only && !only.has(i)) || (q && !searched[i].includes(q))) continue;
@@ -152,6 +152,7 @@
     button.replaceChildren(
       picture(i, data.picture[i], "", data.tiny),
       make("span", { class: `said ${wrong(i) ? "wrong" : "right"}` }, `${wrong(i) ? "✗" : "✓"} ${answer(i)} ${percent(sure[i])}`),
+      ...(data.reason[i] ? [make("span", { class: "file" }, `unsure: ${data.reason[i]}`)] : []),
       make("span", { class: "file", title: path }, path.slice(place)),
     );
     if (data.doubt[i] && state.show === "doubt") button.append(make("span", { class: "file" }, `labelled ${data.classes[data.truth[i]]}, maybe ${data.classes[data.doubt[i][1]]}`));
@@ -213,6 +214,7 @@
       make("tr", { class: c === data.truth[i] ? "true" : "" }, make("th", { scope: "row" }, data.classes[c] + (c === data.truth[i] ? " (label)" : "")),
         make("td", { class: "bar-cell" }, make("meter", { value: p, min: 0, max: 1, "aria-hidden": "true" })), make("td", {}, `${(100 * p).toFixed(2)} %`)))));
     const body = [looks, make("p", { class: `said ${wrong(i) ? "wrong" : "right"}` }, `${wrong(i) ? "✗ wrong" : "✓ right"}: ${answer(i)}`)];
+    if (data.reason[i]) body.push(make("p", {}, `The run answers unsure: ${data.reason[i]}.`));
     if (data.doubt[i]) body.push(make("p", {}, `The label ${truth} is in doubt (number ${data.doubt[i][0]} of the list): it may be ${data.classes[data.doubt[i][1]]}.`));
     if (i >= data.table) body.push(make("p", { class: "note" }, data.outside));
     body.push(marking(i), make("div", { class: "columns" },
@@ -272,6 +274,7 @@
     for (const [id, key] of [["show", "show"], ["true", "true"], ["predicted", "predicted"], ["sort", "sort"], ["search", "q"]]) at(id).value = state[key];
     draw();
   };
+  if (!Object.keys(data.reason).length) at("show-unsure").remove();
   const read = () => {
     const asked = new URLSearchParams(location.hash.slice(1)), next = { ...start };
     for (const key of Object.keys(start)) if (asked.has(key)) next[key] = asked.get(key);
