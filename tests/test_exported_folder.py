@@ -192,8 +192,12 @@ def test_the_card_tells_what_was_measured_of_this_file_and_by_source():
 def test_the_card_tells_when_it_is_unsure():
     assert "has no threshold" in written_card(recorded())
     unsure = {"threshold": 0.913, "max_error": 0.01, "promise": 0.01, "confidence": 0.95}
-    unsure |= {"accepted": 950, "images": 1000, "wrong": 3}
-    text = written_card(recorded(unsure=unsure, calibration={"temperature": 1.31, "split": "val"}))
+    unsure |= {"accepted": 950, "images": 1000, "wrong": 3, "coverage": 0.95, "images_needed": None}
+    calibration = {"temperature": 1.31, "split": "val", "images": 1000, "ece_before": 0.03, "ece_after": 0.01}
+    text = written_card(recorded(unsure=unsure, calibration=calibration))
+    assert "a blank picture for unsure" in text
+    blank_class = unsure | {"refuses_blank": False}
+    assert "a blank picture" not in written_card(recorded(unsure=blank_class, calibration=calibration))
     assert "under 0.913 counts as *unsure*" in text and "temperature 1.31" in text
     assert "at most 1 % are wrong, with 95 % confidence" in text and "950 of 1,000 were answered, 3 of them" in text
 
