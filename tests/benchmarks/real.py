@@ -32,12 +32,13 @@ THUMBNAIL = PixelRule(160, 160)
 
 
 class Answer(NamedTuple):
-    """One image: whose it is, what it is, and the probability of each class."""
+    """One image: whose it is, what it is, the probability of each class, and why the run is unsure of it."""
 
     path: Path
     source: str
     truth: int
     probabilities: np.ndarray
+    reason: str | None = None
 
     @property
     def right(self) -> bool:
@@ -85,7 +86,7 @@ def answers(classifier: Classifier, folder: Path) -> list[Answer]:
     for (path, source, truth), prediction in zip(known, predicted, strict=True):
         if prediction.error:
             raise prediction.error
-        found.append(Answer(path, source, truth, prediction.probabilities))
+        found.append(Answer(path, source, truth, prediction.probabilities, prediction.reason))
     return found
 
 
@@ -119,6 +120,14 @@ def table(counts: dict[str, tuple[int, int]]) -> str:
     return "\n".join(lines)
 
 
+def sureness(found: Sequence[Answer]) -> str:
+    """How many images the run answers at its own threshold, and how many of those answers are wrong."""
+    sure = [answer for answer in found if answer.reason is None]
+    wrong = sum(not answer.right for answer in sure)
+    share = wrong / max(1, len(sure))
+    return f"answered {len(sure) / len(found):.4f}, wrong {wrong} of {len(sure):,} answered ({100 * share:.2f} %)"
+
+
 def picture(found: Sequence[Answer], classes: Sequence[str], *, title: str):
     """The wrongly read images, least probable truth first, as the report's own grid."""
     wrong = sorted((answer for answer in found if not answer.right), key=lambda a: a.probabilities[a.truth])
@@ -150,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"real: {error}")
         return error.exit_code
     print(table(by_source(found)))
+    print(sureness(found))
     file = run.path / "report" / "real.png"
     file.parent.mkdir(exist_ok=True)
     picture(found, run.classes, title=f"{run.name} on {options.folder}").savefig(file)
