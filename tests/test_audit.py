@@ -90,13 +90,7 @@ def test_real_marks_raise_no_alarm(tmp_path):
 @pytest.mark.skipif(not (REPOSITORY / "dataset").is_dir(), reason="the bundled dataset is not there")
 def test_bundled_dataset_has_no_error():
     found = audit.check(folders.find(REPOSITORY / "dataset"))
-    # small cut-outs in the middle of white, whose grey square is all that the fingerprint sees: no copies, as one sees
-    known = {"o/00152", "o/00820", "x/00055", "x/00419", "x/01244", "x/01487"}
-    told = [finding for finding in found.findings if finding.level != "note"]
-    assert {finding.kind for finding in told} <= {"near-leak", "near-two-labels"}
-    assert {
-        path.with_suffix("").as_posix()[-7:] for finding in told for case in finding.cases for path in case
-    } <= known
+    assert not [finding for finding in found.findings if finding.level != "note"]
 
 
 def test_blank_odd_and_outlying_files_are_told(tmp_path):
