@@ -32,6 +32,7 @@ LIST = "marks.csv"
 OTHERWISE = ", or give --append to add to it"
 COLUMNS = ("path", "label", "split", "source", "width", "height", "parameters")
 TRIES, FAINT = 6, 0.07  # an image whose strokes stand out by less than FAINT (of 1) is drawn again, TRIES times at most
+COLOURS = 16  # of what is no mark, so that thousands of pictures fit into 3 MB
 CUT_OUT = 0.1  # the share of pictures whose mark is cut out and pasted on another ground
 CHUNK = 32  # images a worker draws between two reports
 GOLDEN = 0.6180339887498949
@@ -64,7 +65,7 @@ def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = No
     key = (job.seed, SPLITS.index(job.split), (*LABELS, OTHER).index(job.label), job.number)
     if job.label == OTHER:
         pixels, source, photo, sampler = others.draw(key, job.source, found, pool=job.pool)
-        return _filed(pixels, source, sampler, photo=photo)
+        return _filed(pixels, source, sampler, photo=photo, small=True)
     drawer = sources.SOURCES[job.source][1]
     for attempt in range(TRIES):  # whether the mark can be seen is judged without a frame that was asked for
         sampler = Sampler((*key, attempt), job.pool, framed=None if framed is None else False)
@@ -79,12 +80,19 @@ def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = No
     return _filed(pixels, job.source, sampler, photo=job.source in sources.PHOTOGRAPHED)
 
 
-def _filed(pixels: np.ndarray, source: str, sampler: Sampler, *, photo: bool) -> tuple[bytes, str, dict]:
+def _filed(
+    pixels: np.ndarray, source: str, sampler: Sampler, *, photo: bool, small: bool = False
+) -> tuple[bytes, str, dict]:
+    """The encoded file, its suffix and what was drawn; `small` saves bytes where nobody sees it."""
     height, width = pixels.shape[:2]
-    jpeg = sampler.happens(1.0 if photo else 0.2) and min(height, width) >= 48
-    quality = sampler.count(45, 92)
+    jpeg = sampler.happens(1.0 if photo else 0.05 if small else 0.2) and min(height, width) >= 48
+    quality = sampler.count(45, 72 if small else 92)
     about = {"source": source, "width": width, "height": height, "parameters": sampler.drawn}
-    return _encode(pixels, quality if jpeg else None), ".jpg" if jpeg else ".png", about
+    return (
+        _encode(pixels, quality if jpeg else None, colours=COLOURS if small else None),
+        ".jpg" if jpeg else ".png",
+        about,
+    )
 
 
 def make(
@@ -227,12 +235,14 @@ def _visible(pixels: np.ndarray, drawn: dict) -> bool:
     return float(np.partition(difference, -120)[-120:].mean()) > FAINT
 
 
-def _encode(pixels: np.ndarray, quality: int | None) -> bytes:
+def _encode(pixels: np.ndarray, quality: int | None, *, colours: int | None = None) -> bytes:
     grey = bool((pixels == pixels[:, :, :1]).all())
     image = Image.fromarray(pixels[:, :, 0] if grey else pixels)
     file = io.BytesIO()
     if quality is None:
+        if colours and image.mode == "RGB":
+            image = image.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
         image.save(file, "PNG", compress_level=9)
     else:
-        image.save(file, "JPEG", quality=quality)
+        image.save(file, "JPEG", quality=quality, optimize=bool(colours))
     return file.getvalue()

@@ -94,11 +94,11 @@ PHOTOGRAPHS: dict[str, Plain] = {
 }
 KINDS = {
     "flat": 6,
-    "noise": 13,
-    "clouds": 8,
-    "pattern": 8,
-    "clothes": 20,
-    "page": 5,
+    "noise": 5,
+    "clouds": 3,
+    "pattern": 5,
+    "clothes": 26,
+    "page": 4,
     "leaves": 11,
     "hills": 5,
     "room": 6,

@@ -137,8 +137,8 @@ def _mark(label: str, sampler: Sampler, *, only: Sequence[str] = ()) -> list[Str
 
 
 HANDS: dict[str, tuple[float, Hand]] = {
-    "digit": (26, glyph_strokes.digit),
-    "letter": (24, glyph_strokes.letter),
+    "digit": (34, glyph_strokes.digit),
+    "letter": (32, glyph_strokes.letter),
     "invented": (8, glyph_strokes.invented),
     "word": (7, glyph_strokes.word),
     "tick": (9, _tick),

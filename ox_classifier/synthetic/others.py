@@ -11,10 +11,10 @@ from ox_classifier.synthetic import cutouts, fonts, handwriting, no_marks, sourc
 from ox_classifier.synthetic.sampler import Sampler
 
 # written or printed like a mark; a mark's surroundings without one; a picture of anything else
-KINDS = {handwriting.OTHER: 66, handwriting.NOTHING: 4, "no mark": 30}
-WEIGHTS = {"font": 18, "bitmap": 18}  # of sources that come up more often than for marks: letters and small digits
+KINDS = {handwriting.OTHER: 70, handwriting.NOTHING: 2, "no mark": 28}
+WEIGHTS = {"font": 32, "bitmap": 44}  # of sources that come up more often than for marks: letters and small digits
 CUT_OUT = 0.1
-PHOTO_SIDES = (64, 120)  # pixels a side: 1,500 of them have to fit into 3 MB
+PHOTO_SIDES = (64, 120)  # pixels a side: thousands of pictures have to fit into 3 MB
 TRIES = 12
 LEAST = 6.0  # pixels: half of what is drawn; in fewer a 9 may be read as an O
 FINE = {"word": 12.0, "struck-out": 10.0, "both": 10.0, "scribble": 8.0, "shape": 8.0, "invented": 8.0}

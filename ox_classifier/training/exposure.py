@@ -10,7 +10,7 @@ import numpy as np
 from ox_classifier.augmentation import sampling
 from ox_classifier.training.streaming import EpochBatches
 
-WEIGHT = 0.5  # of an outlier in the loss; a class image weighs 1 on average
+WEIGHT = 0.75  # of an outlier in the loss; a class image weighs 1 on average
 SHARE = 0.35  # outliers an epoch, as a share of the training images, at most
 MOST_FROZEN = 600  # outliers for a network on a frozen base, whose features take long
 ORDERS = 2**32  # past every seed that can be given, so that an outlier is never varied as the image of its number
