@@ -22,7 +22,7 @@ from ox_classifier.report.run_page import MOST_EMBEDDED, Evidence
 from ox_classifier.report.watch import Watch
 from tests import hand_made, test_compare
 from tests.browser import FILTER_TIME, Faults, address, chromium
-from tests.test_page import CLASSES, NAMES, hostile, red, report, table
+from tests.test_page import CLASSES, NAMES, hostile, in_page, red, report, table
 
 HOSTILE = hostile  # the fixture
 DARK = {"color_scheme": "dark"}
@@ -275,22 +275,77 @@ def test_nothing_is_wider_than_the_window_and_every_text_can_be_read(browser, ho
     page.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1200, "light")])
-def test_two_runs_compared_fit_the_window_and_can_be_read(browser, tmp_path, monkeypatch, width, scheme):
+@pytest.fixture
+def comparison(browser, tmp_path, monkeypatch):
+    """The page of two runs over hostile names, opened: five images fixed, four broken, three wrong in both."""
     monkeypatch.chdir(tmp_path)
     classes = tuple(name.replace("/", "") for name in test_compare.HARD)
-    answers = [test_compare.FIXED, test_compare.BROKEN, test_compare.RIGHT]
-    names = test_compare.draw(tmp_path / "marks", answers, classes)
+    kinds = {test_compare.FIXED: 5, test_compare.BROKEN: 4, test_compare.WRONG: 3, test_compare.RIGHT: 6}
+    names = test_compare.draw(tmp_path / "marks", [kind for kind, n in kinds.items() for _ in range(n)], classes)
     for channel in test_compare.CHANNEL:
         test_compare.judge(tmp_path / "marks", names, channel, classes=classes, weights="w" * 300)
     assert ox("compare", "lenet-1", "lenet-2").exit_code == 0
-    faults, page = Faults(), browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    faults, page = Faults(), browser.new_page(accept_downloads=True)
     faults.watch(page)
     page.goto(address(tmp_path / "runs" / "lenet-2" / "compare-lenet-1" / "compare.html"))
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.evaluate(CONTRAST) == [] and faults == []
-    assert page.eval_on_selector_all("img", "all => all.filter(one => one.naturalWidth && one.alt).length") == 2
+    yield page, [printed(name) for name in names]
     page.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1200, "light")])
+def test_two_runs_compared_fit_the_window_and_can_be_read(comparison, width, scheme):
+    page, _ = comparison
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == []
+    assert page.eval_on_selector_all("#grid img", "all => all.filter(one => one.naturalWidth).length") == 9
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.getElementById('detail').scrollWidth") <= width
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_what_changed_between_runs_is_filtered_opened_marked_and_sent_on(comparison, tmp_path):
+    page, names = comparison
+    fixed, broken, both = names[:5], names[5:9], names[9:12]
+    assert sorted(cards(page)) == sorted(fixed + broken) and view(page) == {}
+    for kind, expected in (("broke", broken), ("fixed", fixed), ("both", both)):
+        page.click(f'.four button[data-kind="{kind}"]')
+        assert sorted(cards(page)) == sorted(expected) and view(page) == {"show": kind}
+        page.reload()  # the address alone brings the view back
+        assert sorted(cards(page)) == sorted(expected)
+    page.click("#clear")
+    page.select_option("#show", "all")
+    assert len(cards(page)) == 12 and "12 of 12 images that a run has wrong" in page.inner_text("#count")
+    page.select_option("#true", "0")
+    assert sorted(cards(page)) == sorted(both)
+    page.click("#clear")
+    page.select_option("#sort", "name")
+    page.keyboard.press("/")
+    page.keyboard.type("6.png")
+    page.keyboard.press("Escape")
+    assert cards(page) == [broken[1]]
+    page.keyboard.press("Enter")
+    assert page.inner_text("#detail-name") == broken[1]
+    columns = page.locator("#detail-body .columns > div").all_inner_texts()
+    data = in_page(page.content())
+    place = data["path"].index(next(path for path in data["path"] if path.endswith("/6.png")))
+    for run, told, words in zip(data["runs"], columns[:2], ("right", "wrong"), strict=True):
+        assert told.startswith(run["name"]) and words in told
+        assert all(f"{100 * p:.2f} %" in told for p in run["p"][place])
+    page.keyboard.press("n")
+    page.reload()  # opened again by its address, and the mark is there
+    assert page.inner_text("#detail-name") == broken[1] and page.inner_text("#marked") == "1 marked, not saved yet"
+    page.keyboard.press("Escape")
+    with page.expect_download() as started:
+        page.click("#save-button")
+    started.value.save_as(tmp_path / "corrections.csv")
+    before = tree(tmp_path / "marks")
+    assert ox("dataset", "apply", "corrections.csv", "--data", tmp_path / "marks", "--yes").exit_code == 0
+    (gone,) = before.keys() - tree(tmp_path / "marks").keys()
+    assert printed(gone) == broken[1]
 
 
 # texts whose colour differs too little from what is behind them, by the formula of WCAG 2

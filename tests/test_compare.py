@@ -21,9 +21,13 @@ from typer.testing import CliRunner
 
 from ox_classifier import runs
 from ox_classifier.cli import app
-from ox_classifier.report.comparison import Change, holm, mcnemar, sentence
+from ox_classifier.data import digests
+from ox_classifier.pixels import INK_CROPPED, PixelRule
+from ox_classifier.report.comparison import Change, aligned, holm, mcnemar, sentence
 from ox_classifier.report.differing_settings import differing
+from ox_classifier.report.predictions import Predictions
 from tests import hand_made
+from tests.test_page import in_page
 
 CHANNEL = {"red": "zero", "green": "one"}
 HARD = ("<script>alert(1)</script>", 'ㅇ "&\n😀')
@@ -90,9 +94,21 @@ def test_what_was_fixed_and_broken_is_counted_listed_and_shown(tmp_path):
     assert {row["path"]: tuple(row[column] for column in columns) for row in rows} == {
         name: ("o", "x", "fixed") if number < 9 else ("x", "o", "broke") for number, name in enumerate(names[:13])
     }
-    page = Page((folder / "compare.html").read_text(encoding="utf-8"))
-    assert len(page.pictures) == 13 and all(picture.startswith("data:image/webp") for picture in page.pictures)
-    assert "Fixed by lenet-2: 9" in page.text and "Broken by lenet-2: 4" in page.text
+    text = (folder / "compare.html").read_text(encoding="utf-8")
+    assert Page(text).kinds == {"fixed": ["9", "9"], "broke": ["4", "4"], "both": ["3"]}  # of all, and of class x
+    data = in_page(text)
+    wrong = sorted(name for name, (label, *said) in zip(names, answers, strict=True) if said != [label, label])
+    assert data["path"] == wrong and [data["labels"][i] for i in data["truth"]] == [n.split("/")[1] for n in wrong]
+    assert all(picture.startswith("data:image/webp") for picture in data["picture"])
+    assert data["digest"] == [digests.content(tmp_path / "marks" / name).hex() for name in wrong]
+    listed = [row["path"] for row in rows]
+    for run in data["runs"]:
+        said = {path: data["labels"][i] for path, i in zip(data["path"], run["predicted"], strict=True)}
+        assert [said[p] for p in listed] == [row[f"{run['name']} predicted"] for row in rows]
+        sure = {path: max(p) for path, p in zip(data["path"], run["p"], strict=True)}
+        assert [sure[p] for p in listed] == pytest.approx(
+            [float(row[f"{run['name']} probability"]) for row in rows], abs=1e-6
+        )
 
 
 def test_metrics_are_scikit_learn_s_on_the_reports_tables(tmp_path):
@@ -188,33 +204,56 @@ def test_hostile_names_are_shown_and_never_run(tmp_path):
     text = (runs.find("lenet-2").path / "compare-lenet-1" / "compare.html").read_text(encoding="utf-8")
     page = Page(text)
     assert "<script>alert(1)<script>" in page.text and "\\n😀" in page.text
-    assert not page.tags & {"script", "iframe", "object", "form"} and not page.handlers
-    assert all(address.startswith(("data:", "#")) for address in page.addresses)
-    assert "default-src 'none'" in page.policy and "script-src" not in page.policy
+    assert not page.tags & {"img", "iframe", "object"} and not page.handlers and text.count("<script") == 2
+    assert all(address.startswith("#") for address in page.addresses)
+    assert "default-src 'none'" in page.policy and "script-src 'sha256-" in page.policy
+    assert in_page(text)["classes"] == [classes[0], 'ㅇ "&\\n😀']
+
+
+def test_runs_that_know_other_classes_or_see_otherwise_have_one_page(tmp_path):
+    """What the second sees is embedded, too, and what the first does not know has probability 0 there."""
+    names = draw(tmp_path / "marks", [FIXED, BROKEN, RIGHT, WRONG])
+    judge(tmp_path / "marks", names, "red")
+    second = judge(tmp_path / "marks", names, "green")
+    second.update(pixels=PixelRule(8, 8, resize=INK_CROPPED).as_dict())
+    assert ox("compare", "lenet-1", "lenet-2").exit_code == 0
+    data = in_page((second.path / "compare-lenet-1" / "compare.html").read_text(encoding="utf-8"))
+    assert "seen" not in data["runs"][0] and all(data["runs"][1]["seen"])
+    rows = [
+        Predictions(("o", "x"), ("a",), ("test",), np.array([1]), np.array([[0.3, 0.7]])),
+        Predictions(("z", "x", "o"), ("b",), ("test",), np.array([1]), np.array([[0.5, 0.4, 0.1]])),
+    ]
+    first, other = aligned(rows)
+    assert first.classes == other.classes == ("o", "x", "z") and other.paths == ("a",)
+    assert first.truth.tolist() == other.truth.tolist() == [1]
+    assert first.probabilities.tolist() == [[0.3, 0.7, 0]] and other.probabilities.tolist() == [[0.1, 0.4, 0.5]]
 
 
 class Page(html.parser.HTMLParser):
-    """What a page shows and what it would load or run."""
+    """What a page shows and what it would load or run; `kinds` are the counts on buttons that choose images."""
 
     def __init__(self, text):
         super().__init__()
-        self.text, self.tags, self.handlers, self.addresses, self.pictures, self.policy = "", set(), [], [], [], ""
+        self.text, self.tags, self.handlers, self.addresses, self.policy = "", set(), [], [], ""
+        self.kinds, self.kind = {}, None
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
+        self.kind = dict(attrs).get("data-kind", self.kind)
         for name, value in attrs:
             if name.startswith("on"):
                 self.handlers.append(value)
             if name in ("src", "href"):
                 self.addresses.append(value)
-            if tag == "img" and name == "src":
-                self.pictures.append(value)
             if tag == "meta" and "default-src" in (value or ""):
                 self.policy = value
 
     def handle_data(self, data):
         self.text += data
+        if self.kind and data.strip():
+            self.kinds.setdefault(self.kind, []).append(data)
+            self.kind = None
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
@@ -248,6 +287,13 @@ def test_a_change_in_words(change, said):
 
 def test_only_settings_are_compared_not_what_came_of_them():
     first = {"epochs": 5, "pixels": {"width": 8}, "seconds": 3, "results": {"val": 1}, "data": {"root": "/a"}}
-    second = json.loads(json.dumps(first)) | {"seconds": 4, "results": {}, "data": {"root": "/b"}, "balance": True}
+    first["unsure"] = {"threshold": 0.9}
+    second = json.loads(json.dumps(first)) | {
+        "seconds": 4,
+        "results": {},
+        "data": {"root": "/b"},
+        "unsure": {},
+        "balance": True,
+    }
     second["pixels"]["width"] = 9
     assert differing([first, second]) == [("pixels.width", ("8", "9")), ("balance", ("-", "true"))]

@@ -9,7 +9,6 @@ import json
 import re
 import shutil
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -217,9 +216,7 @@ def test_a_large_map_is_made_smaller_and_keeps_its_mean():
     """Maps of every pixel would be most of a page."""
     values = np.random.default_rng(0).random((1, 300, 150)).astype(np.float32)
     table = Predictions(("o", "x"), ("a.png",), ("test",), np.array([0]), np.array([[0.2, 0.8]]))
-    data = gallery.gallery(
-        table, gallery.Beside(maps={"a.png": values[0]}), shown=1, root=Path("/a"), folder=Path("/b")
-    )
+    data = gallery.answers(table, {"a.png": values[0]})
     width, height, packed = data["map"][0]
     levels = np.frombuffer(base64.b64decode(packed), np.uint8)
     assert (width, height) == (32, 64) and levels.size == width * height

@@ -8,15 +8,14 @@ from pathlib import Path
 from ox_classifier.errors import UsageError
 from ox_classifier.files import write_text
 from ox_classifier.intervals import wilson
-from ox_classifier.report import comparison_page, metrics, shots
-from ox_classifier.report.compared import Changed, Compared
+from ox_classifier.report import comparison_gallery, comparison_page, metrics
+from ox_classifier.report.compared import Compared
 from ox_classifier.report.comparison import Comparison, sentence
 from ox_classifier.report.differing_settings import differing
 from ox_classifier.report.shared_files import Shared, Tested, common_split, shared, tested
 from ox_classifier.runs import Run
 
 MOST_NAME = 200  # bytes of a folder's name
-SHOWN = 500  # images of the page that are embedded
 
 
 def write(runs: Sequence[Run]) -> tuple[Path, str]:
@@ -39,7 +38,8 @@ def write(runs: Sequence[Run]) -> tuple[Path, str]:
     )
     folder = runs[-1].folder(_folder_name([run.name for run in runs[:-1]]))
     write_text(folder / "changed.csv", found.table())
-    write_text(folder / "compare.html", comparison_page.html(names, compared, _changed(found, each, common)))
+    images = comparison_gallery.images(found, each, common, folder=folder)
+    write_text(folder / "compare.html", comparison_page.html(found, compared, images))
     return folder, compared.text()
 
 
@@ -92,20 +92,3 @@ def _metrics(found: Comparison) -> list[tuple[str, ...]]:
 def _settings(names: Sequence[str], runs: Sequence[Run]) -> list[tuple[str, ...]]:
     rows = differing([run.settings for run in runs])
     return [("", *names), *((name, *values) for name, values in rows)] if rows else []
-
-
-def _changed(found: Comparison, each: Sequence[Tested], common: Shared) -> list[Changed]:
-    """The images that any run answers otherwise than the first, with a small picture of each that is there."""
-    kinds = [found.kinds(run) for run in range(1, len(found.names))]
-    predicted = [found.predicted(run) for run in range(len(found.names))]
-    rows = []
-    for number, row in enumerate(found.changed()):
-        places = [one.run.source(one.rows.paths[at[row]]) for one, at in zip(each, common.rows, strict=True)]
-        answers = [
-            (name, said[row], float(answer.probabilities[row].max()))
-            for name, said, answer in zip(found.names, predicted, found.answers, strict=True)
-        ]
-        picture = shots.first(places) if number < SHOWN else None
-        label = found.labels[row]
-        rows.append(Changed(found.paths[row], label, answers, [kind[row] for kind in kinds], picture))
-    return rows

@@ -24,17 +24,6 @@ class Compared:
         return "\n".join(printable(line) for line in lines)
 
 
-@dataclass(frozen=True)
-class Changed:
-    """One image: path, label, each run's (name, class, probability), what later runs changed, and a WebP picture."""
-
-    path: str
-    label: str
-    answers: Sequence[tuple[str, str, float]]
-    kinds: Sequence[str]
-    picture: bytes | None
-
-
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     """A table's lines, its columns one below the other."""
     shown = [[printable(cell) for cell in row] for row in rows]

@@ -64,6 +64,11 @@ class Comparison:
         rows = zip(self.names[1:], counts, adjusted, strict=True)
         return [Change(name, fixed, broke, p) for name, (fixed, broke), p in rows]
 
+    def missed(self) -> list[int]:
+        """Rows that any run has wrong; among them are all that a run answers otherwise than the first."""
+        right = [self.right(run) for run in range(len(self.names))]
+        return np.flatnonzero(~np.all(right, axis=0)).tolist()
+
     def changed(self) -> list[int]:
         """Rows that any later run answers otherwise than the first."""
         kinds = [self.kinds(run) for run in range(1, len(self.names))]
@@ -84,6 +89,12 @@ class Comparison:
                 cells += [names[row], f"{answer.probabilities[row].max():.6f}"]
             lines.append(csv_line([*cells, *(each[row] for each in kinds)]))
         return "".join(lines)
+
+
+def aligned(answers: Sequence[Predictions]) -> tuple[Predictions, ...]:
+    """Answers to the same images with one list of classes; what a run does not know has probability 0 there."""
+    classes = tuple(dict.fromkeys(name for one in answers for name in one.classes))
+    return tuple(_aligned(one, classes, answers[0]) for one in answers)
 
 
 def mcnemar(fixed: int, broke: int) -> float:
@@ -117,6 +128,13 @@ def sentence(first: str, change: Change, compared: int = 1) -> str:
     verdict = "can be chance" if change.p >= CHANCE else "is hardly chance"
     fixed = f"{change.fixed:,} image" if change.fixed == 1 else f"{change.fixed:,} images"
     return f"{change.name} fixed {fixed} of {first} and broke {change.broke:,}: that {verdict}, {_p(change.p)}{family}"
+
+
+def _aligned(one: Predictions, classes: tuple[str, ...], first: Predictions) -> Predictions:
+    place = np.array([classes.index(name) for name in one.classes])
+    probabilities = np.zeros((len(one.paths), len(classes)), one.probabilities.dtype)
+    probabilities[:, place] = one.probabilities
+    return Predictions(classes, first.paths, first.splits, place[one.truth], probabilities, one.reasons)
 
 
 def _p(value: float) -> str:

@@ -1,30 +1,62 @@
-"""compare.html: several runs side by side and the images that they answer differently, in one file without scripts."""
+"""compare.html: several runs side by side, and the images that any of them has wrong, in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from ox_classifier.report import template
-from ox_classifier.report.compared import Changed, Compared
-from ox_classifier.report.comparison import BROKE, FIXED, OTHER
-from ox_classifier.report.shots import data_uri
+import numpy as np
 
-HEADINGS = {BROKE: "Broken", FIXED: "Fixed", OTHER: "Wrong in another way"}
+from ox_classifier.names import printable
+from ox_classifier.report import page, template
+from ox_classifier.report.compared import Compared
+from ox_classifier.report.comparison import Comparison
 
 
-def html(names: Sequence[str], compared: Compared, changed: Sequence[Changed]) -> str:
-    """The page as one text; whatever names hold is shown, never run."""
-    parts = [
-        (name, heading, kind, rows)
-        for number, name in enumerate(names[1:])
-        for kind, heading in HEADINGS.items()
-        if (rows := [one for one in changed if one.kinds[number] == kind])
-    ]
+def html(found: Comparison, compared: Compared, images: Mapping[str, object]) -> str:
+    """The page as one text; whatever names hold is shown, never run. `images` is `comparison_gallery.images`."""
     values = {
-        "names": names,
+        "title": f"{', '.join(map(printable, found.names))} compared",
+        "names": list(map(printable, found.names)),
         "compared": compared,
-        "parts": parts,
-        "picture": data_uri,
-        "missing": sum(not one.picture for one in changed),
+        "views": [_view(found, run) for run in range(1, len(found.names))],
+        "missed": len(images["path"]),
+        "notes": _notes(images),
+        "data": page.in_script(images),
     }
-    return template.render("comparison.html", values, style="comparison.css")
+    return template.render("comparison.html", values, style="report.css", script="gallery.js")
+
+
+def _view(found: Comparison, run: int) -> dict:
+    """What became of the images from the first run to this one, together and class by class."""
+    before, now, labels = found.right(0), found.right(run), np.array(found.labels, dtype=object)
+    order = dict.fromkeys(name for answer in found.answers for name in answer.classes)
+    classes = [(number, name, labels == name) for number, name in enumerate(order)]
+    return {
+        "run": printable(found.names[run]),
+        "counts": _counts(before, now),
+        "classes": [
+            {"number": number, "name": printable(name)} | _counts(before[which], now[which])
+            for number, name, which in classes
+            if which.any()
+        ],
+    }
+
+
+def _counts(before: np.ndarray, now: np.ndarray) -> dict[str, int]:
+    """How many images there are, and how many of each kind."""
+    kinds = {"right": before & now, "fixed": ~before & now, "broke": before & ~now, "both": ~before & ~now}
+    return {"images": len(before)} | {name: int(which.sum()) for name, which in kinds.items()}
+
+
+def _notes(images: Mapping[str, object]) -> list[str]:
+    inside, total = sum(map(bool, images["picture"])), len(images["path"])
+    explained = len(images["runs"][0]["map"])
+    found = []
+    if inside < total:
+        found.append(
+            f"The pictures of {inside:,} of {total:,} images are in this page: those that changed the most. The others "
+            "are shown from disk, where they are still there."
+        )
+    if 0 < explained < total:
+        found.append(f"The {explained:,} images that changed the most show, once opened, which places decided.")
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 OUTCOMES = set(  # what a training found out, not what it was told
     "schema state process class_weights views_computed fine_tuned_from cross_validation best_epoch epochs_trained "
-    "interrupted results onnx weights_digest seconds fold_of".split()
+    "interrupted results onnx weights_digest seconds fold_of calibration unsure".split()
 )
 NO_CHOICE = {"data.root", "data.counts", "device.reason", "device.count"}  # follow from other settings
 

@@ -13,6 +13,8 @@ import numpy as np
 from PIL import Image
 
 from ox_classifier.names import printable
+from ox_classifier.pixels import PixelRule
+from ox_classifier.report.network_end import NetworkEnd
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.shots import Shot, data_uri
 
@@ -25,14 +27,13 @@ MOST_PLACES = 64  # a side of Grad-CAM's map in a page, or those of large networ
 class Beside:
     """What was found out about images beside the table, by their paths; each may lack any image.
 
-    `digests` are of the files' bytes, hexadecimal; `maps` Grad-CAM's, (height, width) in [0, 1]; `nearest` holds
-    indices into `training` with cosine distances, the nearest first; `copies` other paths of the same picture;
-    `doubts` rank and suggested class of a label that is probably wrong; `labels` and `splits` tell of `copies`.
+    `digests` are of the files' bytes, hexadecimal; `nearest` holds indices into `training` with cosine distances, the
+    nearest first; `copies` other paths of the same picture, with their labels and splits; `doubts` rank and suggested
+    class of a label that is probably wrong.
     """
 
     digests: Mapping[str, str] = field(default_factory=dict)
     shots: Mapping[str, Shot] = field(default_factory=dict)
-    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     nearest: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     training: Sequence[tuple[str, str, bytes | None]] = ()
     copies: Mapping[str, Sequence[tuple[str, str, str]]] = field(default_factory=dict)
@@ -40,7 +41,7 @@ class Beside:
 
 
 def gallery(rows: Predictions, beside: Beside, *, shown: int, root: Path, folder: Path) -> dict:
-    """Plain values for the page's script, one list for each column.
+    """Plain values for the page's script, one list for each column; `answers` are those that a run adds.
 
     The first `shown` rows are those of the table; the rest are training images whose label is in doubt, with the
     probabilities of a network that had not learned from them. `root` is where paths start, `folder` the page's place.
@@ -57,13 +58,9 @@ def gallery(rows: Predictions, beside: Beside, *, shown: int, root: Path, folder
         "name": {i: printable(path) for i, path in enumerate(rows.paths) if printable(path) != path},
         "split": [splits.index(split) for split in rows.splits],
         "truth": rows.truth.tolist(),
-        "predicted": rows.predicted.tolist(),
-        "loss": [round(float(loss), 6) for loss in rows.losses],
-        "p": _probabilities(rows.probabilities),
         "digest": [beside.digests.get(path, "") for path in rows.paths],
         "picture": [data_uri(shot and shot.decoded) for shot in shots],
         "seen": [data_uri(shot and shot.seen) for shot in shots],
-        "map": _by_row(rows.paths, {path: _packed(found) for path, found in beside.maps.items()}),
         "near": _by_row(
             rows.paths, {path: [[i, round(d, 4)] for i, d in found] for path, found in beside.nearest.items()}
         ),
@@ -73,8 +70,26 @@ def gallery(rows: Predictions, beside: Beside, *, shown: int, root: Path, folder
         "copies": _by_row(
             rows.paths, {path: [list(map(printable, copy)) for copy in found] for path, found in beside.copies.items()}
         ),
-        "reason": {i: printable(reason) for i, reason in enumerate(rows.why) if reason},
         "doubt": _by_row(rows.paths, {path: list(found) for path, found in beside.doubts.items()}),
+    }
+
+
+def answers(rows: Predictions, maps: Mapping[str, np.ndarray]) -> dict:
+    """Plain values of what one run answers to the images, and of Grad-CAM's maps that explain it, by path."""
+    return {
+        "predicted": rows.predicted.tolist(),
+        "loss": [round(float(loss), 6) for loss in rows.losses],
+        "p": _probabilities(rows.probabilities),
+        "reason": {i: printable(reason) for i, reason in enumerate(rows.why) if reason},
+        "map": _by_row(rows.paths, {path: _packed(found) for path, found in maps.items()}),
+    }
+
+
+def sight(rule: PixelRule, end: NetworkEnd | None) -> dict:
+    """How a page names what a run's network sees, and what explains its answers."""
+    return {
+        "rule": f"{rule.width} × {rule.height}, {rule.color}",
+        "explained": "pixel times gradient" if end and end.end.of_input else "Grad-CAM",
     }
 
 

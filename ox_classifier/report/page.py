@@ -84,7 +84,7 @@ def html(content: Content, classes: Sequence[str]) -> str:
         "few": len(classes) <= FEW_CLASSES,
         "data": in_script(content.data),
     }
-    return template.render("report.html", values, style="report.css", script="report.js")
+    return template.render("report.html", values, style="report.css", script="gallery.js")
 
 
 def in_script(data: object) -> Markup:

@@ -13,7 +13,7 @@ from ox_classifier.names import printable
 from ox_classifier.report import explanations, headline, page, shots, split_plots
 from ox_classifier.report.data_check import DataCheck
 from ox_classifier.report.doubts import Doubts
-from ox_classifier.report.gallery import Beside, gallery
+from ox_classifier.report.gallery import Beside, answers, gallery, sight
 from ox_classifier.report.page import Content
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.shots import TINY, Shot
@@ -61,17 +61,16 @@ def html(
     explanations.look_at_the_rest(run, {path: files[path] for path in table.paths}, watch)
     training = _training(run, watch, [*interest, *doubted])
     shown_doubts = evidence.doubts.shown() if evidence.doubts else {}
-    beside = Beside(
-        evidence.check.digests, embedded, maps, watch.nearest, training, evidence.check.copies, shown_doubts
-    )
+    beside = Beside(evidence.check.digests, embedded, watch.nearest, training, evidence.check.copies, shown_doubts)
     slices = {split: split_slices(run, table, split, evidence.check.sides, watch.inks) for split in results}
     data = gallery(rows, beside, shown=len(table.paths), root=root, folder=folder)
+    data |= answers(rows, maps) | sight(run.rule, watch.end)
     data |= {
         "fingerprint": fingerprint,
         "views": list(results),
+        "show": "wrong",
+        "counted": "images",
         "start": next(split for split in PREFERRED if split in results),
-        "rule": f"{run.rule.width} × {run.rule.height}, {run.rule.color}",
-        "explained": "pixel times gradient" if watch.end and watch.end.end.of_input else "Grad-CAM",
         "nearness": _nearness(run, watch),
         "outside": OUTSIDE,
         "root": printable(root),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +58,6 @@ def small(paths: Sequence[Path], *, most_bytes: int) -> list[bytes | None]:
             break
         found.append(picture)
     return found
-
-
-def first(paths: Iterable[Path]) -> bytes | None:
-    """A WebP picture of the first of these files that can be read; None if none can."""
-    return next((picture for path in paths if (picture := _picture(path, SIDE))), None)
 
 
 def data_uri(webp: bytes | None) -> str:

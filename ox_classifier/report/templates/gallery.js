@@ -5,8 +5,10 @@
   const count = data.path.length, many = 60;
   const shownName = (i) => data.name[i] ?? data.path[i];
   const searched = data.path.map((_, i) => shownName(i).toLowerCase());
-  const start = { split: data.start, show: "wrong", true: "", predicted: "", sort: "loss", q: "", slice: "", open: "" };
-  let state = { ...start }, found = [], drawn = 0, current = -1;
+  // A report has one run and shows a split at a time; a comparison has several and shows one beside the first
+  const runs = data.runs ?? [data], several = runs.length > 1, by = several ? "run" : "split", first = runs[0];
+  const start = { [by]: data.start, show: data.show, true: "", predicted: "", sort: "loss", q: "", slice: "", open: "" };
+  let state = { ...start }, found = [], drawn = 0, current = -1, now = runs[runs.length - 1];
 
   const make = (tag, properties = {}, ...children) => {
     const { class: name, ...rest } = properties;
@@ -19,9 +21,9 @@
   };
   const percent = (p) => `${(100 * p).toFixed(1)} %`;
   const number = (n) => n.toLocaleString("en");
-  const chances = (i) => (Array.isArray(data.p[i][0]) ? data.p[i] : data.p[i].map((p, c) => [c, p]));
-  const certainty = (i) => Math.max(...chances(i).map(([, p]) => p));
-  const wrong = (i) => data.truth[i] !== data.predicted[i];
+  const chances = (run, i) => (Array.isArray(run.p[i][0]) ? run.p[i] : run.p[i].map((p, c) => [c, p]));
+  const wrong = (i, run = now) => data.truth[i] !== run.predicted[i];
+  for (const run of runs) run.sure = data.path.map((_, i) => Math.max(...chances(run, i).map(([, p]) => p)));
 
   // Marks: path -> {label, digest, old}; label null: of no class, "" in the map's place: fine
   const kept = `ox-marks:${data.fingerprint}`;
@@ -91,37 +93,46 @@
   });
 
   const summary = () => {
-    const parts = [`${number(found.length)} of ${number(inSplit())} images`];
+    const parts = [`${number(found.length)} of ${number(viewed())} ${data.counted}`];
     if (state.slice !== "") parts.push(data.slices[state.slice].name);
     if (state.true !== "") parts.push(`true ${data.classes[state.true]}`);
     if (state.predicted !== "") parts.push(`predicted ${data.classes[state.predicted]}`);
     return parts.join(" · ");
   };
-  const inSplit = () => { let n = 0; for (let i = 0; i < data.table; i++) n += data.splits[data.split[i]] === state.split; return n; };
+  const inView = (i) => i < data.table && (several || data.splits[data.split[i]] === state.split);
+  const viewed = () => { let n = 0; for (let i = 0; i < data.table; i++) n += inView(i); return n; };
+  const kinds = {
+    wrong: (i) => wrong(i),
+    right: (i) => !wrong(i),
+    unsure: (i) => now.reason[i],
+    all: () => true,
+    changed: (i) => first.predicted[i] !== now.predicted[i],
+    fixed: (i) => wrong(i, first) && !wrong(i),
+    broke: (i) => !wrong(i, first) && wrong(i),
+    both: (i) => wrong(i, first) && wrong(i),
+    marked: (i) => markOf(i),
+    doubt: (i) => data.doubt[i],
+  };
   const filter = () => {
-    const q = state.q.toLowerCase(), split = data.splits.indexOf(state.split);
+    const q = state.q.toLowerCase(), kind = kinds[state.show], anywhere = ["marked", "doubt"].includes(state.show);
     const t = state.true === "" ? -1 : +state.true, p = state.predicted === "" ? -1 : +state.predicted;
     const only = state.slice === "" ? null : new Set(data.slices[state.slice].rows);
     found = [];
     for (let i = 0; i < count; i++) {
-      if (state.show === "doubt") { if (!data.doubt[i]) continue; }
-      else if (state.show === "marked") { if (!markOf(i)) continue; }
-      else {
-        if (i >= data.table || data.split[i] !== split) continue;
-        if (state.show === "wrong" ? !wrong(i) : state.show === "right" ? wrong(i) : state.show === "unsure" && !data.reason[i]) continue;
-      }
-      if ((t >= 0 && data.truth[i] !== t) || (p >= 0 && data.predicted[i] !== p)) continue;
+      if (!(anywhere || inView(i)) || !kind(i)) continue;
+      if ((t >= 0 && data.truth[i] !== t) || (p >= 0 && now.predicted[i] !== p)) continue;
       if ((only && !only.has(i)) || (q && !searched[i].includes(q))) continue;
       found.push(i);
     }
-    const by = {
-      loss: (a, b) => data.loss[b] - data.loss[a] || a - b,
-      certain: (a, b) => sure[a] - sure[b] || a - b,
+    const order = {
+      loss: (a, b) => now.loss[b] - now.loss[a] || a - b,
+      certain: (a, b) => now.sure[a] - now.sure[b] || a - b,
+      change: (a, b) => shift(b) - shift(a) || a - b,
       name: (a, b) => a - b,
     }[state.sort];
-    found.sort(state.show === "doubt" && state.sort === "loss" ? (a, b) => data.doubt[a][0] - data.doubt[b][0] : by);
+    found.sort(state.show === "doubt" && state.sort === "loss" ? (a, b) => data.doubt[a][0] - data.doubt[b][0] : order);
   };
-  const sure = data.path.map((_, i) => certainty(i));
+  const shift = (i) => Math.abs(Math.exp(-now.loss[i]) - Math.exp(-first.loss[i])); // of the label's probability
 
   const missing = new Set();
   const link = (i) => {
@@ -140,7 +151,9 @@
     frame.append(image);
     return frame;
   };
-  const answer = (i) => `${data.classes[data.truth[i]]} → ${data.classes[data.predicted[i]]}`;
+  const answer = (i, run = now) => `${data.classes[data.truth[i]]} → ${data.classes[run.predicted[i]]}`;
+  const sign = (i, run) => (wrong(i, run) ? "✗" : "✓");
+  const said = (i, run, text) => make("span", { class: `said ${wrong(i, run) ? "wrong" : "right"}` }, text);
   const card = (i) => {
     const button = make("button", { type: "button", class: "card", tabIndex: -1 });
     button.dataset.row = i;
@@ -151,8 +164,11 @@
     const set = markOf(i), path = shownName(i), place = path.lastIndexOf("/") + 1;
     button.replaceChildren(
       picture(i, data.picture[i], "", data.tiny),
-      make("span", { class: `said ${wrong(i) ? "wrong" : "right"}` }, `${wrong(i) ? "✗" : "✓"} ${answer(i)} ${percent(sure[i])}`),
-      ...(data.reason[i] ? [make("span", { class: "file" }, `unsure: ${data.reason[i]}`)] : []),
+      ...(several
+        ? [make("span", { class: "file" }, `label ${data.classes[data.truth[i]]}`), ...[first, now].flatMap((run) => [
+            make("span", { class: "run", title: run.name }, run.name), said(i, run, `${sign(i, run)} ${data.classes[run.predicted[i]]} ${percent(run.sure[i])}`)])]
+        : [said(i, now, `${sign(i, now)} ${answer(i)} ${percent(now.sure[i])}`)]),
+      ...(now.reason[i] ? [make("span", { class: "file" }, `unsure: ${now.reason[i]}`)] : []),
       make("span", { class: "file", title: path }, path.slice(place)),
     );
     if (data.doubt[i] && state.show === "doubt") button.append(make("span", { class: "file" }, `labelled ${data.classes[data.truth[i]]}, maybe ${data.classes[data.doubt[i][1]]}`));
@@ -200,29 +216,45 @@
   const figure = (frame, text) => make("figure", {}, frame, make("figcaption", {}, text));
   const openImage = (i) => {
     current = i;
-    const truth = data.classes[data.truth[i]], said = data.classes[data.predicted[i]], path = shownName(i);
+    const truth = data.classes[data.truth[i]], path = shownName(i);
     at("detail-name").textContent = path;
-    const looks = make("div", { class: "looks" }, figure(picture(i, data.picture[i], `${path}, a picture labelled ${truth}`, data.tiny), "the picture"));
-    if (data.seen[i]) looks.append(figure(picture(i, data.seen[i], "the same picture as the network sees it", data.tiny), `as the network sees it: ${data.rule}`));
-    if (data.map[i]) {
-      const stack = picture(i, data.seen[i] || data.picture[i], "", data.tiny);
-      stack.classList.add("stack");
-      stack.append(heat(data.map[i], `the places that speak for ${said}`));
-      looks.append(figure(stack, `what speaks for ${said} (${data.explained})`));
-    }
-    const table = make("table", { class: "chances" }, make("tbody", {}, ...[...chances(i)].sort((a, b) => b[1] - a[1]).map(([c, p]) =>
-      make("tr", { class: c === data.truth[i] ? "true" : "" }, make("th", { scope: "row" }, data.classes[c] + (c === data.truth[i] ? " (label)" : "")),
-        make("td", { class: "bar-cell" }, make("meter", { value: p, min: 0, max: 1, "aria-hidden": "true" })), make("td", {}, `${(100 * p).toFixed(2)} %`)))));
-    const body = [looks, make("p", { class: `said ${wrong(i) ? "wrong" : "right"}` }, `${wrong(i) ? "✗ wrong" : "✓ right"}: ${answer(i)}`)];
-    if (data.reason[i]) body.push(make("p", {}, `The run answers unsure: ${data.reason[i]}.`));
+    const looks = make("div", { class: several ? "looks several" : "looks" }, figure(picture(i, data.picture[i], `${path}, a picture labelled ${truth}`, data.tiny), "the picture"), ...runs.flatMap((run) => looksOf(run, i)));
+    const body = [looks];
+    if (!several) body.push(make("p", {}, said(i, now, `${wrong(i) ? "✗ wrong" : "✓ right"}: ${answer(i)}`)));
+    if (!several && now.reason[i]) body.push(make("p", {}, `The run answers unsure: ${now.reason[i]}.`));
     if (data.doubt[i]) body.push(make("p", {}, `The label ${truth} is in doubt (number ${data.doubt[i][0]} of the list): it may be ${data.classes[data.doubt[i][1]]}.`));
     if (i >= data.table) body.push(make("p", { class: "note" }, data.outside));
     body.push(marking(i), make("div", { class: "columns" },
-      make("div", {}, make("h3", {}, "Probabilities"), table, make("p", { class: "note" }, `loss ${data.loss[i].toFixed(4)}, ${data.splits[data.split[i]]}`)),
-      make("div", {}, ...beside(i))));
+      ...runs.map((run) => probabilities(run, i)), make("div", {}, ...beside(i))));
     at("detail-body").replaceChildren(...body);
     if (!at("detail").open) { at("detail").showModal(); at("detail-name").focus(); }
     update({ open: data.path[i] }, false);
+  };
+  // how a network sees an image, and what in it speaks for the answer
+  const looksOf = (run, i) => {
+    const seen = (run.seen ?? data.seen)[i], named = several ? `${run.name}: ` : "", answered = data.classes[run.predicted[i]], shown = [];
+    if (seen && (run.seen || run === first)) {
+      const whom = !several ? "the network sees" : runs.some((one) => one.seen) ? `${run.name} sees` : "all runs see";
+      shown.push(figure(picture(i, seen, `the same picture as ${whom} it`, data.tiny), `as ${whom} it: ${run.rule}`));
+    }
+    if (run.map[i]) {
+      const stack = picture(i, seen || data.picture[i], "", data.tiny), text = `${named}what speaks for ${answered} (${run.explained})`;
+      stack.classList.add("stack");
+      stack.append(heat(run.map[i], `${named}the places that speak for ${answered}`));
+      shown.push(figure(stack, text));
+    }
+    return shown;
+  };
+  const probabilities = (run, i) => {
+    const rows = [...chances(run, i)].sort((a, b) => b[1] - a[1]).map(([c, p]) => {
+      const right = c === data.truth[i];
+      return make("tr", { class: right ? "true" : "" }, make("th", { scope: "row" }, data.classes[c] + (right ? " (label)" : "")),
+        make("td", { class: "bar-cell" }, make("meter", { value: p, min: 0, max: 1, "aria-hidden": "true" })), make("td", {}, `${(100 * p).toFixed(2)} %`));
+    });
+    const heading = several ? [make("h3", {}, run.name), make("p", {}, said(i, run, `${wrong(i, run) ? "✗ wrong" : "✓ right"}: ${answer(i, run)}`))] : [make("h3", {}, "Probabilities")];
+    if (several && run.reason[i]) heading.push(make("p", {}, `It answers unsure: ${run.reason[i]}.`));
+    const note = `loss ${run.loss[i].toFixed(4)}${several ? "" : `, ${data.splits[data.split[i]]}`}`;
+    return make("div", {}, ...heading, make("table", { class: "chances" }, make("tbody", {}, ...rows)), make("p", { class: "note" }, note));
   };
   const beside = (i) => {
     const parts = [];
@@ -268,17 +300,19 @@
     history.replaceState(null, "", said.size ? `#${said}` : location.pathname + location.search);
     if (again) show();
   };
+  const asked = (button) => button.getAttribute(`data-show-${by}`);
   const show = () => {
-    document.querySelectorAll("[data-split]").forEach((part) => (part.hidden = part.dataset.split !== state.split));
-    document.querySelectorAll("[data-show-split]").forEach((button) => button.setAttribute("aria-pressed", button.dataset.showSplit === state.split));
+    if (several) now = runs[1 + data.views.indexOf(state.run)];
+    document.querySelectorAll(`[data-${by}]`).forEach((part) => (part.hidden = part.dataset[by] !== state[by]));
+    document.querySelectorAll(`[data-show-${by}]`).forEach((button) => button.setAttribute("aria-pressed", asked(button) === state[by]));
     for (const [id, key] of [["show", "show"], ["true", "true"], ["predicted", "predicted"], ["sort", "sort"], ["search", "q"]]) at(id).value = state[key];
     draw();
   };
-  if (!Object.keys(data.reason).length) at("show-unsure").remove();
+  if (!runs.some((run) => Object.keys(run.reason).length)) at("show").querySelector('[value="unsure"]')?.remove();
   const read = () => {
-    const asked = new URLSearchParams(location.hash.slice(1)), next = { ...start };
-    for (const key of Object.keys(start)) if (asked.has(key)) next[key] = asked.get(key);
-    if (!data.views.includes(next.split)) next.split = start.split;
+    const told = new URLSearchParams(location.hash.slice(1)), next = { ...start };
+    for (const key of Object.keys(start)) if (told.has(key)) next[key] = told.get(key);
+    if (!data.views.includes(next[by])) next[by] = start[by];
     if (!data.slices[next.slice]) next.slice = "";
     for (const key of ["true", "predicted"]) if (!data.classes[next[key]]) next[key] = "";
     for (const [id, key] of [["show", "show"], ["sort", "sort"]]) if (![...at(id).options].some((option) => option.value === next[key])) next[key] = start[key];
@@ -286,23 +320,24 @@
     show();
     const row = next.open ? data.path.indexOf(next.open) : -1;
     if (row >= 0) openImage(row);
-    return [...asked.keys()].some((key) => key in start);
+    return [...told.keys()].some((key) => key in start);
   };
 
   document.addEventListener("click", (event) => {
     const target = event.target.closest("button, a");
     if (!target) return;
     if (target.dataset.row) openImage(+target.dataset.row);
+    else if (target.dataset.kind) { update({ ...start, [by]: state[by], show: target.dataset.kind, true: target.dataset.true ?? "" }); at("images").scrollIntoView(); goTo(0); }
     else if (target.dataset.true) { update({ true: target.dataset.true, predicted: target.dataset.predicted, show: "all", q: "", slice: "" }); at("images").scrollIntoView(); goTo(0); }
-    else if (target.dataset.showSplit) update({ split: target.dataset.showSplit, slice: "" });
-    else if (target.dataset.slice) { update({ ...start, split: state.split, slice: target.dataset.slice }); at("images").scrollIntoView(); }
-    else if ("doubts" in target.dataset) { update({ ...start, split: state.split, show: "doubt" }); at("images").scrollIntoView(); goTo(0); }
+    else if (asked(target)) update({ [by]: asked(target), slice: "" });
+    else if (target.dataset.slice) { update({ ...start, [by]: state[by], slice: target.dataset.slice }); at("images").scrollIntoView(); }
+    else if ("doubts" in target.dataset) { update({ ...start, [by]: state[by], show: "doubt" }); at("images").scrollIntoView(); goTo(0); }
     else if (target.getAttribute("href")?.startsWith("#")) { event.preventDefault(); const part = document.querySelector(target.getAttribute("href")); part.tabIndex = -1; part.focus({ preventScroll: true }); part.scrollIntoView(); }
   });
   for (const [id, key] of [["show", "show"], ["true", "true"], ["predicted", "predicted"], ["sort", "sort"]]) at(id).addEventListener("change", () => update({ [key]: at(id).value }));
   at("search").addEventListener("input", () => update({ q: at("search").value }));
   at("filters").addEventListener("submit", (event) => event.preventDefault());
-  at("clear").addEventListener("click", () => update({ ...start, split: state.split, sort: state.sort }));
+  at("clear").addEventListener("click", () => update({ ...start, [by]: state[by], sort: state.sort }));
   at("more").addEventListener("click", drawMore);
   at("save-button").addEventListener("click", save);
   at("forget-button").addEventListener("click", () => { if (confirm("Forget every mark of this report?")) { marks = {}; saved = "{}"; store(); showMarks(); draw(); } });
