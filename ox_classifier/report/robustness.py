@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -28,6 +28,7 @@ SPLITS = ("test", "val", "train")  # the first that there is; train only where i
 MOST = 120  # images: 45 levels of so many take about a minute with lenet on two cores
 ALPHA = 0.05  # the chance that anything at all is called worse that isn't; each change has an equal part of it
 FEWEST_MISTAKEN = 3  # images, for a pair of classes to be named
+VISIBLE, SHARE = 120, 0.1  # grey levels and ink's part of the area, of an image that shows the changes well
 CELLS = [(kind, level) for kind in KINDS for level in kind.levels]
 
 
@@ -83,7 +84,13 @@ def measure(run: Run, table: Predictions, source: Callable[[str], Path]) -> Card
             _step(level, rows, answers, (chances[i], i >= first))
             for i, (level, answers) in enumerate(zip(kind.levels, own, strict=True))
         )
-    return Card(split, _step(None, rows, before), steps, _example(rows, before), classifier.decision.always)
+    return Card(
+        split,
+        _step(None, rows, before),
+        steps,
+        _example(rows, before, list(originals.values())),
+        classifier.decision.always,
+    )
 
 
 def sample(truth: np.ndarray, most: int) -> np.ndarray:
@@ -175,16 +182,12 @@ def _mostly(rows: Predictions, predicted: np.ndarray) -> tuple[str, str] | None:
     return rows.classes[truth], rows.classes[taken]
 
 
-def _example(rows: Predictions, before: Answers) -> str:
-    """The path of an image that is read right and surely: the first of middling certainty, so that it is typical."""
+def _example(rows: Predictions, before: Answers, originals: Sequence[Original]) -> str:
+    """The path of an image that shows changes well: read right, surely, and with strokes that can be seen."""
     right = before.predicted == rows.truth
-    fit = np.flatnonzero(right & before.sure)
-    fit = fit if len(fit) else np.arange(len(right))
-    order = fit[np.argsort(rows.losses[fit], kind="stable")]
-    return rows.paths[order[len(order) // 2]]
 
+    def fit(i: int) -> tuple:
+        one = originals[i]
+        return right[i] and before.sure[i], one.contrast >= VISIBLE, -abs(one.share - SHARE)
 
-def changes(original: Original) -> Iterator[tuple[Kind, list[Image.Image]]]:
-    """A picture as it is and at each level of each change."""
-    for kind in KINDS:
-        yield kind, [original.image, *(kind.change(original, level) for level in kind.levels)]
+    return rows.paths[max(range(len(originals)), key=fit)]

@@ -29,14 +29,15 @@ Color = tuple[int, int, int]
 class Original:
     """A picture to be changed: what colours its paper and its ink have, and the box that its mark lies in.
 
-    `number` tells pictures apart whose noise or sense of rotation is drawn; `least` is how many pixels a side the
-    network looks at, which a picture is given before its strokes are changed.
+    `share` is how much of the area is ink. `number` tells pictures apart whose noise or sense of rotation is drawn.
+    `least` is how many pixels a side the network looks at, which a picture is given before its strokes are changed.
     """
 
     image: Image.Image
     paper: Color
     ink: Color
     dark: bool
+    share: float
     box: tuple[float, float, float, float]
     number: int
     least: int
@@ -57,7 +58,12 @@ class Original:
         order = np.argsort(flat.sum(axis=1, dtype=np.int32), kind="stable")
         count = max(1, round(INK * len(flat)))
         inked = np.median(flat[order[:count] if seen.dark else order[-count:]], axis=0)
-        return cls(image, _color(paper), _color(inked), seen.dark, ink_crop.region(image), number, least)
+        return cls(image, _color(paper), _color(inked), seen.dark, seen.share, ink_crop.region(image), number, least)
+
+    @property
+    def contrast(self) -> float:
+        """How far ink and paper are apart, in grey levels."""
+        return float(np.abs(np.subtract(self.paper, self.ink)).mean())
 
     @property
     def side(self) -> int:
@@ -73,7 +79,7 @@ class Original:
         size = tuple(max(1, round(length * factor)) for length in self.image.size)
         image = self.image.resize(size, Image.Resampling.BILINEAR)
         box = tuple(value * factor for value in self.box)
-        return Original(image, self.paper, self.ink, self.dark, box, self.number, self.least)
+        return Original(image, self.paper, self.ink, self.dark, self.share, box, self.number, self.least)
 
     def on_paper(self) -> tuple[np.ndarray, int]:
         """The picture within a margin that fades into plain paper, and how broad the margin is, in pixels."""
