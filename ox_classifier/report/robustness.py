@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from scipy.stats import binom
 
 from ox_classifier.classifier import Classifier
 from ox_classifier.console import duration, say, track
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
 from ox_classifier.errors import UsageError
+from ox_classifier.report.comparison import mcnemar
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.read_ahead import read_ahead
 from ox_classifier.report.robustness_card import Card, Step
@@ -107,10 +107,11 @@ def sample(truth: np.ndarray, most: int) -> np.ndarray:
 def lost_by_chance(before: np.ndarray, after: np.ndarray) -> float:
     """How probable it is that as many images or more are lost, if change is as likely to mend one as to spoil it.
 
-    Both say of each image whether it was right, bool of shape (n,). One-sided exact test of McNemar (1947).
+    Both say of each image whether it was right, bool of shape (n,). One-sided exact test of McNemar; 1 where no more
+    are lost than mended.
     """
     lost, mended = int((before & ~after).sum()), int((~before & after).sum())
-    return float(binom.sf(lost - 1, lost + mended, 0.5)) if lost else 1.0
+    return mcnemar(mended, lost) / 2 if lost > mended else 1.0
 
 
 def worse_from(chances: Sequence[float], alpha: float = ALPHA / len(KINDS)) -> int:

@@ -36,14 +36,14 @@ def card_figure(card: Card, shown: Mapping[str, Sequence[np.ndarray]], *, title:
     top = {"ha": "left", "va": "top", "x": LEFT / width}
     figure.text(
         y=1 - 0.16 / height,
-        s=letters.cut(title, width / 2 - LEFT, 13, keep="both"),
+        s=letters.cut(title, 0.45 * width - LEFT - 0.2, 13, keep="both"),
         fontsize=13,
         color=INK,
         **top,
         **letters.style,
     )
-    lead = [letters.cut(said, width - 2 * LEFT, 10.5) for said in words.headline(card)]
-    figure.text(y=1 - 0.46 / height, s="\n".join(lead), fontsize=10.5, color=MUTED, **top)
+    lead, size = _lead(letters, words.headline(card))
+    figure.text(y=1 - 0.46 / height, s="\n".join(lead), fontsize=size, color=MUTED, **top, **letters.style)
     rows = -(-len(card.steps) // COLUMNS)
     across, down = width / COLUMNS, (height - HEAD - FOOT) / rows
     side = (across - LEFT - RIGHT) / 6.6  # of a picture
@@ -68,6 +68,13 @@ def card_figure(card: Card, shown: Mapping[str, Sequence[np.ndarray]], *, title:
         figure.text(middle, below, kind.axis, ha="center", va="top", fontsize=8.5, color=MUTED)
     _legend(figure, card)
     return figure
+
+
+def _lead(letters: Lettering, sentences: Sequence[str]) -> tuple[list[str], float]:
+    """What is said above the panels, in at most three lines, and the size of its letters in points."""
+    room = SIZE[0] - 2 * LEFT
+    lines = [line for said in sentences for line in letters.wrap(said, room, 10.5)]
+    return (lines, 10.5) if len(lines) <= 3 else (letters.wrap(" ".join(sentences), room, 9), 9)
 
 
 def _panel(axes, card: Card, kind: Kind, steps: Sequence[Step]) -> None:
