@@ -104,7 +104,7 @@ def cases() -> dict[str, Callable[[], Figure]]:
 
 
 def robustness(worse: dict[str, int], *, always: bool = False, title: str = "lenet-1, 120 images of test") -> Figure:
-    shown = {name: [mark(i) for i in range(1 + count)] for name, count in LEVELS.items()}
+    shown = {name: [mark(i, 96, 96) for i in range(1 + count)] for name, count in LEVELS.items()}
     return card_figure(robustness_card(worse, always=always), shown, title=f"{title}: where it starts to fail")
 
 

@@ -73,9 +73,9 @@ class Original:
     def sized(self, most: int = LARGEST) -> Original:
         """The same with a shorter side of `least` pixels or more, so that thin lines have room, and at most `most`."""
         side = min(max(self.side, self.least), max(most, self.least))
-        if side == self.side:
+        factor = min(side / self.side, max(1.0, LARGEST / max(self.image.size)))
+        if factor == 1:
             return self
-        factor = side / self.side
         size = tuple(max(1, round(length * factor)) for length in self.image.size)
         image = self.image.resize(size, Image.Resampling.BILINEAR)
         box = tuple(value * factor for value in self.box)

@@ -23,6 +23,7 @@ LEFT, RIGHT = 0.55, 0.12  # inches within a panel, beside the plot
 ABOVE, BELOW = 0.36, 0.38  # inches within a panel, above the plot, and from the pictures to its end
 TICKS = 0.26  # inches between plot and pictures
 GREEN = "#22793f"
+EDGE = (215, 220, 225)  # LINE, of a picture
 
 
 def card_figure(card: Card, shown: Mapping[str, Sequence[np.ndarray]], *, title: str) -> Figure:
@@ -54,20 +55,28 @@ def card_figure(card: Card, shown: Mapping[str, Sequence[np.ndarray]], *, title:
         _panel(axes, card, kind, steps)
         _titles(figure, kind, steps, (x, y - 0.08, broad))
         place = y + tall + TICKS
-        column = broad / (len(steps) + 1)
-        for i, pixels in enumerate(shown.get(kind.name, ())):
-            left = x + (i + 0.5) * column - side / 2
-            small = figure.add_axes((left / width, 1 - (place + side) / height, side / width, side / height))
-            small.imshow(pixels, interpolation="antialiased")
-            small.set_xticks([])
-            small.set_yticks([])
-            for spine in small.spines.values():
-                spine.set_color(LINE)
+        if shown:
+            strip = figure.add_axes((x / width, 1 - (place + side) / height, broad / width, side / height))
+            strip.imshow(_strip(shown[kind.name], broad / side), interpolation="antialiased")
+            strip.axis("off")
         middle = (x + broad / 2) / width
         below = 1 - (place + (side + 0.05 if shown else 0)) / height
         figure.text(middle, below, kind.axis, ha="center", va="top", fontsize=8.5, color=MUTED)
     _legend(figure, card)
     return figure
+
+
+def _strip(pictures: Sequence[np.ndarray], across: float) -> np.ndarray:
+    """Square pictures in a row, each in the middle of its column, with a thin edge; `across` is breadth by height."""
+    side = len(pictures[0])
+    column = side * across / len(pictures)
+    strip = np.full((side, round(side * across), 3), 255, np.uint8)
+    for number, picture in enumerate(pictures):
+        left = round((number + 0.5) * column - side / 2)
+        part = strip[:, left : left + side]
+        part[:] = EDGE
+        part[1:-1, 1:-1] = picture.reshape(side, side, -1)[1:-1, 1:-1]
+    return strip
 
 
 def _lead(letters: Lettering, sentences: Sequence[str]) -> tuple[list[str], float]:
