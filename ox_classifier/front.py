@@ -79,15 +79,17 @@ class Run(runs.Run):
         """Answer for one image or for many, as `Classifier.predict` does."""
         return self.classifier.predict(source)
 
-    def report(self, splits: str | Sequence[str] = ("val", "test")) -> Report:
+    def report(self, splits: str | Sequence[str] = ("val", "test"), *, robustness: bool = False) -> Report:
         """Predict the images of a split or several and write confusion matrices, mistakes, curves and tables.
+
+        With `robustness`, also where it starts to fail on images that are changed on purpose.
 
         Raises:
             UsageError: If the run has none of the splits or their images are gone.
         """
         from ox_classifier.report import write
 
-        return Report(*write.write(self, (splits,) if isinstance(splits, str) else splits))
+        return Report(*write.write(self, (splits,) if isinstance(splits, str) else splits, robustness=robustness))
 
     def inspect(self, images: str | PathLike[str] | Sequence[str | PathLike[str]] = ()) -> Path:
         """Write pages about the network from inside, and about what it sees in images; gives the first page.

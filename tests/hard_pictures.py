@@ -18,6 +18,9 @@ from ox_classifier.inspection import figures as inside
 from ox_classifier.report import figures
 from ox_classifier.report.confusion_figure import confusion_matrix
 from ox_classifier.report.figures import Mistake
+from ox_classifier.report.robustness_card import Card, Step
+from ox_classifier.report.robustness_changes import KINDS, Kind
+from ox_classifier.report.robustness_figure import card_figure
 
 FILES = [
     "IMG_20261125_183207_HDR (1).jpg",
@@ -44,6 +47,7 @@ LONG = [
 SCRIPTS = ["동그라미", "가위표", "丸", "バツ", "圆圈", "叉", "$x^2$", r"$\frac{$", "круг", "a\nb"]
 MANY = [f"class {i}" for i in range(30)]
 ALIKE = [f"{'the same beginning of a name ' * 2}{i:02} {'and the same end of it ' * 2}" for i in range(12)]
+LEVELS = {kind.name: len(kind.levels) for kind in KINDS}
 
 
 def cases() -> dict[str, Callable[[], Figure]]:
@@ -92,8 +96,34 @@ def cases() -> dict[str, Callable[[], Figure]]:
         "histograms": lambda: inside.kernel_histograms(
             "block_1_expand_convolution_of_a_long_name_" * 2, *np.random.default_rng(0).normal(size=(2, 3, 3, 3, 32))
         ),
+        "robustness": lambda: robustness({"thinner": 5, "blur": 4, "noise": 5}),
+        "robustness_worst": lambda: robustness(dict.fromkeys(LEVELS, 1), title=LONG[1] * 4),
+        "robustness_always": lambda: robustness({}, always=True, title=f"{SCRIPTS[0]} {ALIKE[0]}"),
     }
     return found
+
+
+def robustness(worse: dict[str, int], *, always: bool = False, title: str = "lenet-1, 120 images of test") -> Figure:
+    shown = {name: [mark(i, 96, 96) for i in range(1 + count)] for name, count in LEVELS.items()}
+    return card_figure(robustness_card(worse, always=always), shown, title=f"{title}: where it starts to fail")
+
+
+def robustness_card(worse: dict[str, int], *, always: bool = False, classes: tuple[str, str] = ("o", "x")) -> Card:
+    """A card of 120 images that gets worse by the changes named, from the level (1 is the mildest) told of each."""
+
+    def steps(kind: Kind) -> tuple[Step, ...]:
+        first = worse.get(kind.name, 1 + len(kind.levels))
+        bad = [max(0, 1 + place - first) for place in range(1, 1 + len(kind.levels))]
+        lost = [12 * b + (10 if b else 0) for b in bad]
+        answered = [120 if always else 110 - 20 * b for b in bad]
+        return tuple(
+            Step(level, 120, 118 - n, sure, b, 1e-4 if b else 0.5, b > 0, classes if b else None)
+            for level, n, sure, b in zip(kind.levels, lost, answered, bad, strict=True)
+        )
+
+    return Card(
+        "test", Step(None, 120, 118, 120 if always else 112, 1), {k.name: steps(k) for k in KINDS}, "o.png", always
+    )
 
 
 def mark(number: int, height: int = 90, width: int = 90) -> np.ndarray:

@@ -37,6 +37,14 @@ def report(
         list[str] | None,
         typer.Option("--format", help="png, pdf or svg, for the still pictures; repeat for several [default: png]."),
     ] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Change 120 of the images in 45 ways (size, rotation, thickness, blur ...) to see where it starts to "
+            "fail; about a minute for lenet.",
+        ),
+    ] = False,
 ) -> None:
     """Write a page to look at a run's mistakes and mark wrong labels, with pictures, tables and metrics.
 
@@ -62,11 +70,15 @@ def report(
         refuse_unwritable(found.path / "report")
         what = f"predicting {data}" if data else _what_is_done(found, splits)
         say(f"run {found.name}: {what}")  # before the slow imports
-        from ox_classifier.report import elsewhere, metrics, write
+        from ox_classifier.report import elsewhere, metrics, robustness_words, write
 
         others = None if data is None else elsewhere.find(found, data, splits)
-        folder, results = write.write(found, splits, formats=formats, stored=_stored, elsewhere=others)
+        folder, results = write.write(
+            found, splits, formats=formats, stored=_stored, elsewhere=others, robustness=robustness
+        )
         typer.echo(metrics.table(results))
+        if robustness:
+            typer.echo("\n".join(robustness_words.of_report(folder)))
         typer.echo(folder)
 
 

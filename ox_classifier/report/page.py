@@ -45,6 +45,7 @@ class Content:
     settings: Sequence[tuple[str, str]] = ()
     slices: bool = False
     issues: Mapping[str, object] | None = None
+    robustness: object | None = None
 
 
 def view(split: str, rows: Predictions, result: dict) -> dict:

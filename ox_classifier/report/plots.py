@@ -29,16 +29,22 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows, from `low` to `high`; as percentages where they are shares."""
+    """What an axis shows, from `low` to `high`; as percentages where they are shares.
+
+    `named` are the ticks of an axis on which not numbers but names stand: places, each with its text.
+    """
 
     label: str
     low: float = 0.0
     high: float = 1.0
     percent: bool = False
     whole: bool = False  # ticks at whole numbers only
+    named: tuple[tuple[float, str], ...] = ()
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Four to six places, each with its text."""
+        """Four to six places, each with its text; or those that are named."""
+        if self.named:
+            return list(self.named)
         step = _round_step((self.high - self.low) / 5)
         step = max(1, math.ceil(step)) if self.whole else step
         first = math.ceil(self.low / step - 1e-9)

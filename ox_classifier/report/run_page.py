@@ -16,6 +16,7 @@ from ox_classifier.report.doubts import Doubts
 from ox_classifier.report.gallery import Beside, answers, gallery, sight
 from ox_classifier.report.page import Content
 from ox_classifier.report.predictions import Predictions
+from ox_classifier.report.robustness_page import RobustnessSection
 from ox_classifier.report.shots import TINY, Shot
 from ox_classifier.report.split_slices import SplitSlices, split_slices
 from ox_classifier.report.watch import Watch
@@ -31,11 +32,13 @@ OUTSIDE = "A training image: judged by a network that had not learned from it, a
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found out while a table was made: by the watch, the look at the files, and about the labels."""
+    """What was found out while a table was made: by the watch, the look at the files, about the labels, and by
+    changing images on purpose."""
 
     watch: Watch
     check: DataCheck
     doubts: Doubts | None = None
+    robustness: RobustnessSection | None = None
 
 
 def html(
@@ -92,6 +95,7 @@ def html(
         settings=headline.settings(run),
         slices=True,
         issues={"sentences": evidence.doubts.sentences(), "count": len(shown_doubts)} if evidence.doubts else None,
+        robustness=evidence.robustness,
     )
     return page.html(content, run.classes)
 

@@ -8,9 +8,21 @@ from pathlib import Path
 
 from ox_classifier.classifier import no_network
 from ox_classifier.files import write_text
-from ox_classifier.report import doubts, explanations, metrics, run_page, stills, training_images
+from ox_classifier.report import (
+    doubts,
+    explanations,
+    metrics,
+    robustness_files,
+    robustness_page,
+    robustness_shots,
+    run_page,
+    stills,
+    training_images,
+)
+from ox_classifier.report import robustness as measuring
 from ox_classifier.report.data_check import DataCheck, data_check
 from ox_classifier.report.elsewhere import Elsewhere
+from ox_classifier.report.robustness_card import kept
 from ox_classifier.report.run_page import Evidence
 from ox_classifier.report.table import FILE, METRICS, fingerprint, table
 from ox_classifier.report.training_images import Stored
@@ -27,19 +39,24 @@ def write(
     formats: Sequence[str] = ("png",),
     stored: Callable[[Run, int], Stored | None] | None = None,
     elsewhere: Elsewhere | None = None,
+    robustness: bool = False,
 ) -> tuple[Path, dict[str, dict]]:
     """Predict every image of the splits and write what there is to see; gives the folder and the metrics by split.
 
     Splits that the last report has, of the same model, stay. Every file is made from the one table, and what the
     table no longer has goes. `formats` are those of the still pictures. `stored` gives the features, so many an image,
     that training left of a run. Images that lie `elsewhere` have a folder of their own, with nothing of an earlier
-    report.
+    report. With `robustness`, images are changed on purpose to see where the run starts to fail; without, what the
+    last report of the same model found out about that stays.
 
     Raises:
-        UsageError: If the run lacks a network or the splits, their images are gone, or the folder leads elsewhere.
+        UsageError: If the run lacks a network or the splits, their images are gone, the folder leads elsewhere, or
+            none of the images are new to the run, which robustness asks for.
     """
     if not run.onnx_file.exists():
         raise no_network(run)
+    if robustness and not elsewhere:
+        measuring.refuse(run, splits)
     folder = run.folder(elsewhere.folder if elsewhere else "report")
     root = elsewhere.root if elsewhere else run.data_root
     mark = elsewhere.fingerprint(run) if elsewhere else fingerprint(run)
@@ -52,12 +69,21 @@ def write(
     results = {
         split: metrics.summary(rows.probabilities, rows.truth, run.classes, rows.sure) for split, rows in parts.items()
     }
+    source = elsewhere.source if elsewhere else run.source
+    card = measuring.measure(run, found, source) if robustness else kept(folder / Path(METRICS).name, mark)
+    shown = robustness_shots.shown(source(card.example), min(run.rule.shape[:2])) if card else {}
     run.write_table(f"{folder.name}/{Path(FILE).name}", found.header(), found.rows())
     told = {"run": run.name, "fingerprint": mark, **(elsewhere.told if elsewhere else {}), **results}
+    told |= {"robustness": card.as_data()} if card else {}
     write_text(folder / Path(METRICS).name, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     stills.draw(run, parts, results, root=root, folder=folder, formats=formats)
+    if card:
+        robustness_files.write(run, card, shown, folder=folder, formats=formats)
+    else:
+        robustness_files.remove(folder)
     check = _checked(run)
-    evidence = Evidence(watch, check, doubts.doubts(run, found, left, check.copies))
+    section = robustness_page.section(card, shown) if card else None
+    evidence = Evidence(watch, check, doubts.doubts(run, found, left, check.copies), section)
     _write_issues(run, folder, evidence)
     page = run_page.html(run, found, results, evidence, fingerprint=mark, root=root, folder=folder)
     write_text(folder / PAGE, page)
