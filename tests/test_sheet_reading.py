@@ -102,7 +102,7 @@ def test_places_of_a_photograph_are_the_simulators_truth():
         red = photo.pixels[:, :, 0].astype(int) - photo.pixels[:, :, 1] > 60
         for x, y in photo.places(dots):
             near = np.argwhere(red[int(y) - 12 : int(y) + 13, int(x) - 12 : int(x) + 13])
-            assert np.abs(near.mean(axis=0) - 12 - [y % 1, x % 1]).max() < 1.5
+            assert np.abs(near.mean(axis=0) - 12 - [y % 1, x % 1]).max() < 0.4
 
 
 def test_two_sheets_in_one_photograph(classifier):

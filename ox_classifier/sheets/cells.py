@@ -66,7 +66,8 @@ def straight(page: np.ndarray, corners: np.ndarray, size: Sequence[float], margi
     `margin` (left, top, right, bottom) around it, all in mm.
     """
     (width, height), (left, top, right, bottom) = size, margin
-    printed = np.array([(0, 0), (width, 0), (width, height), (0, height)]) + [left, top]
+    ends = left + width, top + height
+    printed = np.array([(left, top), (ends[0], top), ends, (left, ends[1])])
     view = cv2.getPerspectiveTransform(
         (printed * DETAIL - 0.5).astype(np.float32), (corners * DETAIL - 0.5).astype(np.float32)
     )
