@@ -1,4 +1,4 @@
-"""From the printed PDF to the score: filled and photographed by the simulator, read, settled in a browser, read again."""
+"""From the printed PDF to the score: filled, photographed and read, settled in a browser, and read again."""
 
 from __future__ import annotations
 
