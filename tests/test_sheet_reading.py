@@ -236,6 +236,19 @@ def test_what_was_struck_out_or_doubled_is_never_guessed(classifier, label, seed
     assert (found["1"], found["2"], found["3"]) == ("unsure", "unsure", "blank")
 
 
+def test_two_thick_lines_through_a_cross_and_a_loose_cross_in_a_ring_are_no_answers(classifier):
+    struck, ring = cv2.dilate(255 - CROSS, np.ones((7, 7))), RING.copy()
+    for row in (36, 54):
+        cv2.line(struck, (2, row), (88, row + 4), (235, 235, 235), 9, cv2.LINE_AA)
+    for end in (36, 54):
+        cv2.line(ring, (36, end), (54, 90 - end), (30, 30, 120), 3, cv2.LINE_AA)
+    page = put(1 - struck / np.float32(255), 1)
+    sheet_pages.put(page, ring / np.float32(255), PLACES[1], Sampler((3,)))
+    found = read(scan(page).pixels, classifier).pages[0].boxes
+    assert [box.answer.answer for box in found[:3]] == ["unsure", "unsure", "blank"]
+    assert found[0].answer.reason == found[1].answer.reason == "struck out, or one mark over another"
+
+
 def test_a_dot_is_no_answer_and_dust_is_blank(classifier):
     page = sheet_pages.drawn(LAYOUT, 1, 1)
     cv2.circle(page, (40 * 12, 50 * 12), 8, (20, 20, 20), -1)  # 1.3 mm, in question 1
@@ -311,6 +324,15 @@ def test_from_photos_to_a_score_and_back(place, photos, page, tmp_path):
     assert done.exit_code == 0, done.output
     (sheet,) = map(json.loads, done.stdout.splitlines())
     assert sheet["score"] == {"least": right + len(doubts), "most": right + len(doubts), "questions": 40}
+
+
+@pytest.mark.parametrize(("at_home", "said"), [(True, "marks here: ox train"), (False, "in the clone of ox, and give")])
+def test_without_a_run_the_sentence_says_what_to_train_and_where(photos, tmp_path, monkeypatch, at_home, said):
+    monkeypatch.chdir(tmp_path)
+    if at_home:
+        (tmp_path / "dataset").mkdir()
+    done = ox(f"sheet read {photos}")
+    assert done.exit_code == 2 and said in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_what_is_wrong_with_a_photo_ends_with_3_and_the_rest_is_read(photos, tmp_path):

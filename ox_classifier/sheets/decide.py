@@ -29,7 +29,7 @@ BESIDE = 0.05  # of the ink of a mark that stands apart
 # measured on strangers' marks, struck out and not: python -m tests.benchmarks.sheets
 RING = {"crowded": 0.72, "solid": 0.82, "second_hole": 0.15, "dented": 0.12, "enclosed": 0.1}
 CLEAR = 0.08  # of a mark's box: a hole so large should be one clear space
-OTHER = {"crowded": 0.2, "solid": 0.72, "hole": 0.02, "armed": 0.26}
+OTHER = {"crowded": 0.27, "solid": 0.72, "hole": 0.02, "armed": 0.26}
 
 
 @dataclass(frozen=True)
