@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
-from ox_classifier.sheets import paper, reading, results, straighten
+from ox_classifier.sheets import decide, paper, reading, results, shape, straighten
 from ox_classifier.synthetic.sampler import Sampler
 from tests import hand_made, sheet_marks, sheet_pages, sheet_photos
 
@@ -236,17 +237,23 @@ def test_what_was_struck_out_or_doubled_is_never_guessed(classifier, label, seed
     assert (found["1"], found["2"], found["3"]) == ("unsure", "unsure", "blank")
 
 
-def test_two_thick_lines_through_a_cross_and_a_loose_cross_in_a_ring_are_no_answers(classifier):
-    struck, ring = cv2.dilate(255 - CROSS, np.ones((7, 7))), RING.copy()
-    for row in (36, 54):
+def test_two_thick_lines_through_a_cross_are_no_answer(classifier):
+    struck = cv2.dilate(255 - CROSS, np.ones((7, 7)))
+    for row in (30, 60):
         cv2.line(struck, (2, row), (88, row + 4), (235, 235, 235), 9, cv2.LINE_AA)
+    found = read(scan(put(1 - struck / np.float32(255))).pixels, classifier).pages[0].boxes
+    assert found[0].answer.reason == "struck out, or one mark over another" and found[1].answer.answer == "blank"
+
+
+def test_a_small_cross_that_lies_loose_in_a_ring_is_no_answer():
+    ring = RING.copy()
     for end in (36, 54):
-        cv2.line(ring, (36, end), (54, 90 - end), (30, 30, 120), 3, cv2.LINE_AA)
-    page = put(1 - struck / np.float32(255), 1)
-    sheet_pages.put(page, ring / np.float32(255), PLACES[1], Sampler((3,)))
-    found = read(scan(page).pixels, classifier).pages[0].boxes
-    assert [box.answer.answer for box in found[:3]] == ["unsure", "unsure", "blank"]
-    assert found[0].answer.reason == found[1].answer.reason == "struck out, or one mark over another"
+        cv2.line(ring, (36, end), (54, 90 - end), (30, 30, 120), 3)
+    alone, crossed = (
+        shape.measured(paper.least(picture) < 165, np.zeros(picture.shape[:2], bool)) for picture in (RING, ring)
+    )
+    assert decide._doubt(alone, "o") == "" and decide._doubt(crossed, "o") != ""
+    assert decide._doubt(replace(crossed, enclosed=0.0), "o") == ""
 
 
 def test_a_dot_is_no_answer_and_dust_is_blank(classifier):
