@@ -141,7 +141,7 @@ def _bend(page: np.ndarray, pixels_a_mm: float, creases: list, lean: np.ndarray)
     coarse = (flat * pixels_a_mm).reshape(grid.shape).astype(np.float32)
     full = cv2.resize(coarse, (grid.shape[1] * step, grid.shape[0] * step), interpolation=cv2.INTER_LINEAR)
     shift = step / 2 - 0.5  # resize keeps the centres of cells, the grid holds their corners
-    full = full[int(shift) : int(shift) + height, int(shift) : int(shift) + width] + np.float32(-(shift - int(shift)))
+    full = full[int(shift) : int(shift) + height, int(shift) : int(shift) + width] + np.float32(shift - int(shift))
     lit = page.astype(np.float32)
     y, x = np.mgrid[0:height:step, 0:width:step] / pixels_a_mm
     shade = np.ones(x.shape, np.float32)

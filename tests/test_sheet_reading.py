@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
-from ox_classifier.sheets import paper, reading, results, straighten
+from ox_classifier.sheets import decide, paper, reading, results, shape, straighten
 from ox_classifier.synthetic.sampler import Sampler
 from tests import hand_made, sheet_marks, sheet_pages, sheet_photos
 
@@ -84,12 +85,10 @@ def test_boxes_are_cut_where_they_lie(page, seed):
     even = paper.evened(view.flattened(photo.pixels, SIZE, reading.DETAIL), reading.DETAIL)
     places = PLACES
     cells = reading.boxes_of.cut(even, places, line=LAYOUT.line, margins=reading.margins(places))
-    found = np.array([cell.place for cell in cells])
-    corners = np.concatenate([places[:, :2], places[:, :2] + places[:, 2:]], axis=1)
-    off = np.linalg.norm(
-        view.places(found.reshape(-1, 2)) - photo.places(corners.reshape(-1, 2)), axis=1
-    ) / view.detail(SIZE)
-    assert np.quantile(off, 0.97) <= 0.3 and off.max() < 1.5  # mm, of boxes of 10 mm
+    found = np.concatenate([cell.corners for cell in cells])
+    corners = np.concatenate([places[:, :2], places[:, :2] + places[:, 2:]], axis=1)[:, [0, 1, 2, 1, 2, 3, 0, 3]]
+    off = np.linalg.norm(view.places(found) - photo.places(corners.reshape(-1, 2)), axis=1) / view.detail(SIZE)
+    assert off.max() <= 0.3  # mm, of boxes of 10 mm
 
 
 def test_places_of_a_photograph_are_the_simulators_truth():
@@ -104,7 +103,7 @@ def test_places_of_a_photograph_are_the_simulators_truth():
         red = photo.pixels[:, :, 0].astype(int) - photo.pixels[:, :, 1] > 60
         for x, y in photo.places(dots):
             near = np.argwhere(red[int(y) - 12 : int(y) + 13, int(x) - 12 : int(x) + 13])
-            assert np.abs(near.mean(axis=0) - 12 - [y % 1, x % 1]).max() < 1.5
+            assert np.abs(near.mean(axis=0) - 12 - [y % 1, x % 1]).max() < 0.4
 
 
 def test_two_sheets_in_one_photograph(classifier):
@@ -238,6 +237,25 @@ def test_what_was_struck_out_or_doubled_is_never_guessed(classifier, label, seed
     assert (found["1"], found["2"], found["3"]) == ("unsure", "unsure", "blank")
 
 
+def test_two_thick_lines_through_a_cross_are_no_answer(classifier):
+    struck = cv2.dilate(255 - CROSS, np.ones((7, 7)))
+    for row in (30, 60):
+        cv2.line(struck, (2, row), (88, row + 4), (235, 235, 235), 9, cv2.LINE_AA)
+    found = read(scan(put(1 - struck / np.float32(255))).pixels, classifier).pages[0].boxes
+    assert found[0].answer.reason == "struck out, or one mark over another" and found[1].answer.answer == "blank"
+
+
+def test_a_small_cross_that_lies_loose_in_a_ring_is_no_answer():
+    ring = RING.copy()
+    for end in (36, 54):
+        cv2.line(ring, (36, end), (54, 90 - end), (30, 30, 120), 3)
+    alone, crossed = (
+        shape.measured(paper.least(picture) < 165, np.zeros(picture.shape[:2], bool)) for picture in (RING, ring)
+    )
+    assert decide._doubt(alone, "o") == "" and decide._doubt(crossed, "o") != ""
+    assert decide._doubt(replace(crossed, enclosed=0.0), "o") == ""
+
+
 def test_a_dot_is_no_answer_and_dust_is_blank(classifier):
     page = sheet_pages.drawn(LAYOUT, 1, 1)
     cv2.circle(page, (40 * 12, 50 * 12), 8, (20, 20, 20), -1)  # 1.3 mm, in question 1
@@ -313,6 +331,15 @@ def test_from_photos_to_a_score_and_back(place, photos, page, tmp_path):
     assert done.exit_code == 0, done.output
     (sheet,) = map(json.loads, done.stdout.splitlines())
     assert sheet["score"] == {"least": right + len(doubts), "most": right + len(doubts), "questions": 40}
+
+
+@pytest.mark.parametrize(("at_home", "said"), [(True, "marks here: ox train"), (False, "in the clone of ox, and give")])
+def test_without_a_run_the_sentence_says_what_to_train_and_where(photos, tmp_path, monkeypatch, at_home, said):
+    monkeypatch.chdir(tmp_path)
+    if at_home:
+        (tmp_path / "dataset").mkdir()
+    done = ox(f"sheet read {photos}")
+    assert done.exit_code == 2 and said in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_what_is_wrong_with_a_photo_ends_with_3_and_the_rest_is_read(photos, tmp_path):

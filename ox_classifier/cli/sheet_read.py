@@ -118,10 +118,9 @@ def _classifier(name: str | None) -> Classifier:
     except UsageError as error:
         if name:
             raise
-        raise UsageError(
-            f"{str(error).split(':')[0]}: what reads the marks is trained once, with ox train --arch lenet, "
-            "in about 20 minutes on a laptop, in this folder"
-        ) from None
+        once = "ox train --arch lenet, once, about 10 minutes on a laptop"
+        where = "here" if Path("dataset").is_dir() else "in the clone of ox, and give --run the folder that it prints"
+        raise UsageError(f"{str(error).split(':')[0]}: train what reads the marks {where}: {once}") from None
     classifier = Classifier(run)
     if sorted(label.lower() for label in classifier.classes) != ["o", "x"]:
         raise UsageError(

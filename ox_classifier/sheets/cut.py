@@ -18,6 +18,7 @@ from ox_classifier.sheets import cells, mark, paper, straighten
 from ox_classifier.sheets.collect import class_names
 from ox_classifier.sheets.decide import DUST
 from ox_classifier.sheets.layout import Box, Layout
+from ox_classifier.sheets.lines import DETAIL
 from ox_classifier.sheets.photos import Source
 from ox_classifier.sheets.reading import margins
 
@@ -103,32 +104,22 @@ def _page(pixels: np.ndarray, view: straighten.View, name: str, layout: Layout) 
     writer = layout.copy(said.copy).person
     printed = layout.boxes_of(said.page)
     places = np.array([(box.x, box.y, box.width, box.height) for box in printed], np.float64)
-    flat = view.flattened(pixels, (layout.width, layout.height), cells.DETAIL)
-    found = cells.cut(paper.evened(flat, cells.DETAIL), places, line=layout.line, margins=margins(places))
+    flat = view.flattened(pixels, (layout.width, layout.height), DETAIL)
+    found = cells.cut(paper.evened(flat, DETAIL), places, line=layout.line, margins=margins(places))
     drawn, empty, hidden = [], 0, 0
     for box, cell in zip(printed, found, strict=True):
-        corners = np.array(cell.place)[[0, 1, 2, 1, 2, 3, 0, 3]].reshape(4, 2)
-        if cell.hidden or not view.shows(corners, pixels.shape).all():
+        if cell.hidden or not view.shows(cell.corners, pixels.shape).all():
             hidden += 1
         elif mark.lifted(cell, line=layout.line).length < DUST:
             empty += 1
         else:
-            drawn.append(Drawn(box.label, file_name(writer, box), _around(flat, cell.place)))
+            picture = cells.straight(flat, cell.corners, (box.width, box.height), [AROUND] * 4)
+            drawn.append(Drawn(box.label, file_name(writer, box), picture))
     notes = []
     if hidden:
         boxes = "1 box" if hidden == 1 else f"{hidden} boxes"
         notes.append(f"{name}: {boxes} of writer {writer} can't be seen (glare, a hand, the edge): left out")
     return Cut(tuple(drawn), empty, tuple(notes))
-
-
-def _around(flat: np.ndarray, place: tuple[float, float, float, float]) -> np.ndarray:
-    """The part of a flattened page with a frame (left, top, right, bottom) in mm in its middle, always of one size."""
-    left, top, right, bottom = place
-    middle = np.array([left + right, top + bottom]) / 2
-    half = np.array([right - left, bottom - top]) / 2 + AROUND
-    x, y = np.round((middle - half) * cells.DETAIL).astype(int).clip(0)
-    wide, high = np.round(2 * half * cells.DETAIL).astype(int)
-    return np.ascontiguousarray(flat[y : y + high, x : x + wide])
 
 
 def write_new(into: Path, one: Drawn) -> bool:

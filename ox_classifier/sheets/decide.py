@@ -27,9 +27,9 @@ DROWNED = 0.3  # of a box that glare may take
 OUTSIDE = 0.6  # of a mark that may lie beyond its box
 BESIDE = 0.05  # of the ink of a mark that stands apart
 # measured on strangers' marks, struck out and not: python -m tests.benchmarks.sheets
-RING = {"crowded": 0.72, "solid": 0.82, "second_hole": 0.15, "dented": 0.12}
+RING = {"crowded": 0.72, "solid": 0.82, "second_hole": 0.15, "dented": 0.12, "enclosed": 0.1}
 CLEAR = 0.08  # of a mark's box: a hole so large should be one clear space
-OTHER = {"crowded": 0.17, "solid": 0.72, "hole": 0.02}
+OTHER = {"crowded": 0.27, "solid": 0.72, "hole": 0.02, "armed": 0.26}
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,10 @@ def _doubt(form: Shape, label: str) -> str:
     if form.solid > limits["solid"]:
         return "filled in or blotted out"
     if ring:
-        extra = form.second_hole > RING["second_hole"] or (form.holes[:1] > (CLEAR,) and form.dented > RING["dented"])
+        dented = form.holes[:1] > (CLEAR,) and form.dented > RING["dented"]
+        extra = dented or form.second_hole > RING["second_hole"] or form.enclosed > RING["enclosed"]
     else:
-        extra = sum(form.holes) > OTHER["hole"]
+        extra = sum(form.holes) > OTHER["hole"] or form.armed > OTHER["armed"]
     if extra or form.crowded > limits["crowded"]:
         return "struck out, or one mark over another"
     return ""

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from ox_classifier.sheets import paper
-from ox_classifier.sheets.cells import DETAIL, Cell
+from ox_classifier.sheets.cells import Cell
+from ox_classifier.sheets.lines import DETAIL
 
 FAINT = 20.0  # grey levels below the paper: less is no ink
 NOISE = 4.0  # standard deviations of the paper's grain: less is no ink

@@ -20,9 +20,9 @@ from ox_classifier.data.images import ImageError
 from ox_classifier.sheets import cells as boxes_of
 from ox_classifier.sheets import decide, page_code, paper, straighten
 from ox_classifier.sheets import mark as marks
-from ox_classifier.sheets.cells import DETAIL
 from ox_classifier.sheets.decide import Answer
 from ox_classifier.sheets.layout import CORNERS, Layout
+from ox_classifier.sheets.lines import DETAIL
 from ox_classifier.sheets.photos import Source
 from ox_classifier.sheets.straighten import NEEDED, View
 
@@ -37,11 +37,16 @@ SHOWN = 5.0  # pixels a millimetre of the pictures that people look at
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """One box as it was read; `place` is (left, top, right, bottom) on the page, in mm."""
+    """One box as it was read; `corners` (4, 2) are its frame's on the page, in mm, clockwise from the top left."""
 
     question: str
     answer: Answer
-    place: tuple[float, float, float, float]
+    corners: np.ndarray
+
+    @property
+    def place(self) -> tuple[float, float, float, float]:
+        """The rectangle (left, top, right, bottom) about it, in mm."""
+        return boxes_of.rectangle(self.corners)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +180,7 @@ def _boxes(flat, shape, view: View, printed, line: float, classifier: Classifier
     drowned = _drowned(flat, cells)
     answers = decide.decide(cells, [marks.lifted(cell, line=line) for cell in cells], drowned, classifier)
     notes = []
-    corners = np.array([cell.place for cell in cells])[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)
+    corners = np.concatenate([cell.corners for cell in cells])
     inside = view.shows(corners, shape).reshape(-1, 4).all(axis=1)
     if not inside.all():
         notes.append(f"{int((~inside).sum())} of its boxes lie outside the picture: photograph the whole sheet")
@@ -188,7 +193,7 @@ def _boxes(flat, shape, view: View, printed, line: float, classifier: Classifier
         hidden = [str(box.number) for box, seen in zip(printed, framed | ~inside, strict=True) if not seen]
         notes.append(f"the box of question {', '.join(hidden)} can't be seen: glare, or something lies over it")
     return tuple(
-        Box(str(box.number), answer, cell.place) for box, answer, cell in zip(printed, answers, cells, strict=True)
+        Box(str(box.number), answer, cell.corners) for box, answer, cell in zip(printed, answers, cells, strict=True)
     ), notes
 
 
@@ -217,7 +222,7 @@ def _drowned(flat: np.ndarray, cells: Sequence) -> list[float]:
         return [0.0] * len(cells)
     shares = []
     for cell in cells:
-        left, top, right, bottom = (max(0, round(value * DETAIL)) for value in cell.place)
+        left, top, right, bottom = (max(0, round(value * DETAIL)) for value in boxes_of.rectangle(cell.corners))
         part = lost[top:bottom, left:right]
         shares.append(float(part.mean()) if part.size else 0.0)
     return shares

@@ -1,7 +1,7 @@
 """The shape of a mark's ink, whatever it means: how crowded its strokes are, how solid, of how many parts.
 
-A straight line crosses the strokes of a ring or of a cross twice at most; what was struck out, or written over, it
-crosses more often.
+A straight line crosses the strokes of a ring or of a cross twice at most, and a circle around the middle of a cross
+its four arms; what was struck out, or written over, they cross more often.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import numpy as np
 SIDE = 64  # pixels of the square that a mark is fitted into
 TURNS = 8  # directions in which lines are laid through it
 MANY = 3  # strokes that a line crosses, from which on it is crowded
+ARMS = 4  # of a cross
+CIRCLES = np.linspace(0.35, 0.95, 25)  # around the middle of a mark, as shares of the way to its furthest ink
+ROUND = np.linspace(0, 2 * np.pi, 360, endpoint=False)
 GRAIN = 0.003  # of the square: smaller holes are grain
 APART = 0.25  # of the whole ink: a part that stands beside the others and has this share is a mark of its own
 
@@ -25,8 +28,9 @@ class Shape:
 
     `crowded`: of the lines through it in the worst direction, those that cross three strokes or more. `solid`: of its
     convex hull, what is ink. `holes`: of its box, the area of each hole, largest first. `dented`: of the largest
-    hole's convex hull, what is no hole. `beside`: of its ink, the
-    smaller part where it falls into two that stand side by side.
+    hole's convex hull, what is no hole. `beside`: of its ink, the smaller part where it falls into two that stand side
+    by side. `armed`: of circles around its middle, those that cross more than four strokes. `enclosed`: of its length,
+    that of the longest piece of ink that lies loose in a hole.
     """
 
     crowded: float
@@ -34,6 +38,8 @@ class Shape:
     holes: tuple[float, ...]
     dented: float
     beside: float
+    armed: float
+    enclosed: float
 
     @property
     def second_hole(self) -> float:
@@ -46,7 +52,14 @@ def measured(ink: np.ndarray, beside_line: np.ndarray) -> Shape:
     fitted = _fitted(ink)
     points = np.argwhere(fitted)[:, ::-1].astype(np.int32)
     hull = cv2.contourArea(cv2.convexHull(points)) + 1
-    return Shape(_crowded(fitted), min(1.0, float(len(points) / hull)), *_holes(fitted), _beside(ink, beside_line))
+    return Shape(
+        _crowded(fitted),
+        min(1.0, float(len(points) / hull)),
+        *_holes(fitted),
+        _beside(ink, beside_line),
+        _armed(fitted),
+        _enclosed(ink),
+    )
 
 
 def _fitted(ink: np.ndarray) -> np.ndarray:
@@ -105,3 +118,28 @@ def _beside(ink: np.ndarray, beside_line: np.ndarray) -> float:
             if first - last > 1 and not (lines | ~turned)[:, [last, first]].all():
                 best = max(best, float(min(before[last], 1 - before[last])))
     return best
+
+
+def _armed(ink: np.ndarray) -> float:
+    """Of circles around the middle of the ink, the share that cross more strokes than a cross has arms."""
+    y, x = np.nonzero(ink)
+    middle = np.array([y.mean(), x.mean()])
+    furthest = float(np.hypot(y - middle[0], x - middle[1]).max())
+    ways = np.stack([np.sin(ROUND), np.cos(ROUND)])
+    y, x = np.round(middle[:, None, None] + furthest * CIRCLES[:, None] * ways[:, None]).astype(int)
+    on = ink[y.clip(0, ink.shape[0] - 1), x.clip(0, ink.shape[1] - 1)]
+    begins = (on & ~np.roll(on, 1, axis=1)).sum(axis=1)
+    return float((begins > ARMS).mean())
+
+
+def _enclosed(ink: np.ndarray) -> float:
+    """The longest loose piece of ink in a hole of the largest, as a share of that one's length."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    if len(stats) < 3:  # the paper and one piece
+        return 0.0
+    largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+    rest = np.pad(pieces != largest, 1, constant_values=True).astype(np.uint8)
+    _, spaces = cv2.connectedComponents(rest, connectivity=4)
+    held = np.setdiff1d(pieces[ink & (pieces != largest) & (spaces[1:-1, 1:-1] != spaces[0, 0])], [0])
+    sides = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    return float(sides[held].max(initial=0) / sides[largest])

@@ -67,8 +67,7 @@ def _errors(photo: sheet_photos.Photo, pixels: np.ndarray, layout: Layout, boxes
         if str(printed.number) not in boxes or not views:
             errors.append(np.inf)
             continue
-        x0, y0, x1, y1 = boxes[str(printed.number)].place
-        cut = views[0].places(np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
+        cut = views[0].places(boxes[str(printed.number)].corners)
         far = np.linalg.norm(cut - photo.places(corners), axis=1).max()
         errors.append(float(far / views[0].detail((layout.width, layout.height)) / min(width, height)))
     return errors

@@ -1,0 +1,104 @@
+"""From the printed PDF to the score: filled, photographed and read, settled in a browser, and read again."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ox_classifier.cli import app
+from ox_classifier.sheets.layout import Layout
+from tests import hand_made, sheet_pages, sheet_photos
+from tests.browser import Faults, address, chromium
+from tests.test_sheet_reading import INKS
+
+POINTS = 72 / 25.4  # a millimetre
+PEOPLE = ("김민준", "Ana Lima")
+QUESTIONS = 12
+KIND = {"o": "o", "x": "x", "blank": "blank", "struck": "unsure", "doubled": "unsure"}
+
+
+def ox(*words: object):
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A class's sheets as they were printed, filled and photographed; what was written, by person and question."""
+    pdfium = pytest.importorskip("pypdfium2", reason="no pypdfium2: pip install '.[sheets]'")
+    place = tmp_path_factory.mktemp("class")
+    (place / "photos").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        hand_made.reader()
+        (place / "class.csv").write_text("name\n" + "\n".join(PEOPLE) + "\n", encoding="utf-8")
+        ox("sheet", "quiz", "--questions", QUESTIONS, "--copies", "class.csv", "--out", "quiz")
+        layout, document = Layout.read(place / "quiz" / "sheet.json"), pdfium.PdfDocument(place / "quiz" / "quiz.pdf")
+        written = {}
+        for number, person in enumerate(PEOPLE, start=1):
+            printed = document[number - 1].render(scale=sheet_pages.SCALE / POINTS, rev_byteorder=True).to_numpy()
+            page, truth = sheet_pages.filled(np.array(printed[:, :, :3]), layout.boxes, (41, number), INKS)
+            photo = sheet_photos.photograph(page, (layout.width, layout.height), (number,), detail=9)
+            (place / "photos" / f"IMG_{number}.jpg").write_bytes(photo.jpeg())
+            written[person] = truth
+        document.close()
+        yield place, written
+
+
+@pytest.fixture
+def review(filled):
+    """The photographs as they were read, and the review page open in a browser."""
+    place, _ = filled
+    rows = "".join(f"{number},{'ox'[number % 2]}\n" for number in range(1, QUESTIONS + 1))
+    (place / "quiz" / "key.csv").write_text(f"question,answer\n{rows}", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        said = ox(*READ, "--json").stdout
+        with chromium() as browser:
+            context = browser.new_context(accept_downloads=True, viewport={"width": 1200, "height": 900})
+            faults, page = Faults(), context.new_page()
+            faults.watch(page)
+            page.goto(address(place / "answers" / "review.html"))
+            yield page, [json.loads(line) for line in said.splitlines()]
+            context.close()
+        assert faults == []
+
+
+READ = ("sheet", "read", "photos", "--layout", "quiz/sheet.json", "--key", "quiz/key.csv")
+
+
+def test_from_print_to_the_final_score(filled, review):
+    place, written = filled
+    page, sheets = review
+    rows = list(csv.DictReader((place / "answers" / "answers.csv").read_text(encoding="utf-8-sig").splitlines()))
+    assert {(row["person"], row["question"]): row["answer"] for row in rows} == {
+        (person, question): KIND[kind] for person, truth in written.items() for question, kind in truth.items()
+    }
+    unsure = [(row["person"], row["question"]) for row in rows if row["answer"] == "unsure"]
+    assert len(unsure) >= 2 and page.locator(".box").count() == len(unsure)
+    right = {
+        person: sum(kind == "ox"[int(question) % 2] for question, kind in truth.items())
+        for person, truth in written.items()
+    }
+    assert [(s["person"], s["score"]["least"]) for s in sheets] == [(person, right[person]) for person in PEOPLE]
+    assert sum(s["score"]["most"] - s["score"]["least"] for s in sheets) == len(unsure)
+
+    for _, question in unsure:  # each goes to the next box; all are settled as the key has them
+        page.keyboard.press("ox"[int(question) % 2])
+    assert page.locator("#progress").inner_text().startswith(f"{len(unsure)} of {len(unsure)} settled")
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    download.value.save_as(place / "corrections.csv")
+
+    final = [json.loads(line) for line in ox(*READ, "--corrections", "corrections.csv", "--json").stdout.splitlines()]
+    assert {s["person"]: s["score"] for s in final} == {
+        person: {"least": most, "most": most, "questions": QUESTIONS}
+        for person in PEOPLE
+        for most in [right[person] + sum(one == person for one, _ in unsure)]
+    }
+    assert "No box is unsure" in (place / "answers-2" / "review.html").read_text(encoding="utf-8")
