@@ -83,7 +83,7 @@ def test_every_command_that_it_lacks_names_a_module_that_is_there_in_the_whole()
     assert not small_install.is_small() and not small_install.is_there("training.nothing.at.all")
 
 
-@pytest.mark.parametrize("command", ["train", "dataset make marks"])
+@pytest.mark.parametrize("command", ["train", "dataset make marks", "dataset make --nonsense"])
 def test_a_command_that_is_lacking_ends_with_a_sentence_before_it_begins(monkeypatch, tmp_path, command):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(small_install, "is_there", lambda module: not module.startswith(("training", "synthetic")))
@@ -98,7 +98,7 @@ def test_a_command_whose_packages_are_lacking_says_which_to_install(monkeypatch)
     monkeypatch.setattr(small_install, "find_spec", lambda name: None if name in ("cv2", "jinja2") else found(name))
     small_install.refuse_absent("sheet read")  # in the whole, which can't be without them
     monkeypatch.setattr(small_install, "is_small", lambda: True)
-    with pytest.raises(UsageError, match="pip install 'opencv-python-headless>=5,<6' 'jinja2>=3.1' 'pypdfium2>=5'$"):
+    with pytest.raises(UsageError, match=r"pip install 'opencv-python-headless>=5,<6' 'jinja2>=3\.1' 'pypdfium2>=5'$"):
         small_install.refuse_absent("sheet read")
     assert {*small_install.PACKAGES["sheet read"].values()} == {*PROJECT["project"]["optional-dependencies"]["sheets"]}
 
