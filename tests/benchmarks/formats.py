@@ -74,7 +74,9 @@ class Environments:
             subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
             python = folder / "bin" / "python"
             pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python)]
-            subprocess.run([*pip, "install", *needed.split()], check=True)
+            installed = apart([*pip, "install", *needed.split()])  # with PYTHONPATH pip would count what lies there
+            if installed.returncode:
+                raise SystemExit(installed.stderr)
             held = apart([python, "-c", ASK]).stdout.split()
             if "ox-classifier" in held or "ox-predict" in held:
                 raise SystemExit(f"the environment of {needed} holds ox")
