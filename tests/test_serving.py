@@ -91,6 +91,7 @@ def describe(exported, **what):
 
 def test_an_exported_folder_answers_as_its_run(folder, serial, monkeypatch):
     classifier = Classifier.load(folder)
+    assert repr(classifier) == f"Classifier({str(folder)!r}, classes=('o', 'x'))"
     assert classifier.classes == ("o", "x") and classifier.rule == Classifier.load(RUN).rule
     np.testing.assert_allclose([answer.probabilities for answer in classifier.predict(IMAGES)], serial, atol=1e-6)
     monkeypatch.chdir(folder.parent)

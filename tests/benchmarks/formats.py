@@ -32,9 +32,9 @@ DIGITS = 4  # of a probability that example.py prints
 TINY = {
     "lenet": "--data marks --image-size 64 --epochs 6",
     "cnn-dense": "--data digits --epochs 6",
-    "vgg16": "--data marks --image-size 64 --views 2 --epochs 20",
+    "vgg16": "--data marks --image-size 112 --views 2 --epochs 20",
 }
-MARKS, LEARNED = {"train": 100, "val": 50, "test": 10}, 1200  # images a class; digits of 1,797
+MARKS, LEARNED = {"train": 200, "val": 100, "test": 10}, 1200  # images a class; digits of 1,797
 ASK = "from importlib.metadata import distributions as d; print(*sorted({x.name for x in d()}))"
 
 
@@ -47,6 +47,12 @@ class Row:
     golden: str
     model_bytes: int = 0
     parity: dict | None = None
+
+    @property
+    def fine(self) -> bool:
+        """Whether nothing is wrong; that 8 bits are too few for a network is an answer, too."""
+        allowed = "equal|within|refused" if "int8" in self.kind else "equal|within"
+        return re.match(allowed, self.golden) is not None
 
     def __str__(self) -> str:
         name = f"`{self.run.arch}`, {len(self.run.classes)} classes, {self.run.rule.height} pixels"
@@ -173,7 +179,7 @@ def main(names: list[str]) -> int:
                 print(row, flush=True)
                 seen.append(row)
         print(*("", *(told for _, told in environments.made.values())), sep="\n")
-    return 1 if any(not re.match("equal|within|refused", row.golden) for row in seen) else 0
+    return 0 if all(row.fine for row in seen) else 1
 
 
 if __name__ == "__main__":
