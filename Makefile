@@ -16,12 +16,14 @@ test: all
 test-browser: .venv/.browser
 	$(BIN)/python -m pytest -rs tests/test_browser*.py
 
-# The small install, ox-predict: its wheel in a fresh environment that holds nothing else, and its tests there.
+# The small install, ox-predict: its wheel in fresh environments, without and with what reads sheets; its tests there.
 test-predict: .venv/.dev
-	rm -rf .venv/predict .venv/predict-wheel
+	rm -rf .venv/predict .venv/predict-sheets .venv/predict-wheel
 	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir .venv/predict-wheel ./packaging/ox-predict
 	$(PYTHON) -m venv --without-pip .venv/predict
 	$(BIN)/python -m pip --python .venv/predict/bin/python --disable-pip-version-check install --quiet $(LOCK) .venv/predict-wheel/*.whl
+	$(PYTHON) -m venv --without-pip .venv/predict-sheets
+	$(BIN)/python -m pip --python .venv/predict-sheets/bin/python --disable-pip-version-check install --quiet $(LOCK) "$$(echo .venv/predict-wheel/*.whl)[sheets]"
 	OX_SMALL_INSTALL=$(CURDIR)/.venv/predict $(BIN)/python -m pytest -rs tests/test_small_install.py
 
 check: .venv/.dev

@@ -138,6 +138,9 @@ class Classifier:
         an_image = activations.bytes_an_image(run.onnx_file, self.rule.shape)
         self.batch = self.asked_batch or max(1, min(BATCH, MOST_BATCH_BYTES // an_image))
 
+    def __repr__(self) -> str:
+        return f"Classifier({str(self.path)!r}, classes={self.classes!r})"
+
     def __getstate__(self) -> tuple:
         return self.path, self.threads, self.asked_batch, self.always_answer
 

@@ -23,6 +23,11 @@ NEEDED = {
     "sheet cut": "sheets.cut",
     "sheet read": "sheets.reading",
 }
+# by command, packages that it can't do without and that an install with its modules may lack, as Python and as pip
+# names them
+PACKAGES = {
+    "sheet read": {"cv2": "opencv-python-headless>=5,<6", "jinja2": "jinja2>=3.1", "pypdfium2": "pypdfium2>=5"},
+}
 
 
 def is_small() -> bool:
@@ -41,13 +46,17 @@ def is_there(module: str) -> bool:
 
 
 def refuse_absent(command: str) -> None:
-    """Refuse a command, such as "dataset make", that this install lacks.
+    """Refuse a command, such as "dataset make", that this install lacks, or that lacks a package here.
 
     Raises:
         UsageError: Saying what to install.
     """
     if command in NEEDED and not is_there(NEEDED[command]):
         raise UsageError(lacking(f"ox {command}"))
+    packages = PACKAGES.get(command, {}) if is_small() else {}
+    if any(find_spec(module) is None for module in packages):
+        named = " ".join(f"'{package}'" for package in packages.values())
+        raise UsageError(f"ox {command} needs packages that ox-predict has in its extra sheets: pip install {named}")
 
 
 def lacking(what: str) -> str:

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from ox_classifier.cli import app
 from ox_classifier.data import images
 from ox_classifier.errors import GateError, UsageError
-from ox_classifier.export import card, folder, formats, golden, parity
+from ox_classifier.export import card, formats, golden, parity
 from ox_classifier.export.pixel_source import pixel_source
 from ox_classifier.export.verify import verify
+from ox_classifier.exported import Exported
 from ox_classifier.pixels import INK_CROPPED, STRETCHED, PixelRule
 from ox_classifier.runs import Run
 
@@ -135,13 +136,13 @@ def test_what_nobody_means_is_a_sentence(words, said):
 def test_an_artifact_of_the_first_version_is_read_and_answers():
     """It was written by `ox export --format onnx --int8` of version 0.1.0; every later version must read it."""
     assert sum(path.stat().st_size for path in FIXTURE.rglob("*") if path.is_file()) < 60_000
-    exported = folder.read(FIXTURE)
+    exported = Exported(FIXTURE)
     assert exported.config["versions"]["ox"] == "0.1.0" and exported.classes == ("o", "x")
     assert "5 golden images answered as exported" in verify(FIXTURE)
 
 
 def test_the_artifact_s_golden_answers_tell_o_from_x():
-    labels = [max(row, key=row.get) for row in folder.read(FIXTURE).golden.values()]
+    labels = [max(row, key=row.get) for row in Exported(FIXTURE).golden().values()]
     assert {*labels} == {"o", "x"}
 
 
@@ -212,6 +213,9 @@ def copy(tmp_path) -> Path:
     [
         ("model.json", {"schema": 2}),
         ("model.json", {"format": "pickle"}),
+        ("model.json", {"format": ""}),
+        ("model.json", {"calibration": {"temperature": 0}}),
+        ("model.json", {"classes": ["o", "o"]}),
         ("model.json", {"classes": "ox"}),
         ("model.json", {"pixels": {"height": 28, "width": 28, "color": "rgb", "resize": "nearest"}}),
         ("model.json", {"files": {"../../secret": "0" * 64}}),

@@ -52,7 +52,7 @@ ALLOWED = {
     "report": GROUND | {"audit", "classifier", "data", "decision", "onnx_file", "reliability", "runs", "session"},
     "sheets": GROUND | {"classifier", "data", "report", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
-    "export": GROUND | {"classifier", "data", "devices", "networks", "report", "runs", "session"},
+    "export": GROUND | {"classifier", "data", "devices", "exported", "networks", "report", "runs", "session"},
     "front": GROUND | {"augmentation", "classifier", "devices", "inspection", "report", "runs", "training"},
     "cli": {"*"},
 }

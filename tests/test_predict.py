@@ -170,7 +170,7 @@ def test_the_run_that_answers_is_named_with_its_date(run, tmp_path):
     os.utime(run.onnx_file, (1e9, 1e9))
     trained = datetime.fromtimestamp(1e9).strftime("%Y-%m-%d %H:%M")
     result = ox("a.png")
-    assert result.stderr == f"run lenet-1 (lenet), trained {trained}\n"
+    assert result.stderr == f"run lenet-1 (lenet), network of {trained}\n"
     assert result.stdout == "x  1.0000  a.png\n"
 
 

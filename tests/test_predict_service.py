@@ -172,7 +172,14 @@ def test_probabilities_only_leaves_out_the_decision(photos):
 def test_an_exported_folder_answers_for_its_run(photos, run, tmp_path):
     (tmp_path / "out").mkdir()
     shutil.copy(run.onnx_file, tmp_path / "out" / "model.onnx")
-    about = {"format": "onnx", "classes": ["o", "x"], "pixels": run.rule.as_dict()}
+    about = {
+        "schema": 1,
+        "format": "onnx",
+        "int8": False,
+        "files": {},
+        "classes": ["o", "x"],
+        "pixels": run.rule.as_dict(),
+    }
     (tmp_path / "out" / "model.json").write_text(json.dumps(about))
     result = ox("in", "--run", "out")
     assert result.stdout == ox("in").stdout and result.stderr == "exported network out\n"
@@ -449,6 +456,14 @@ def test_what_is_unsure_is_so_in_every_place(photos, run, tmp_path):
     exported = tmp_path / "exported"
     exported.mkdir()
     shutil.copy(run.onnx_file, exported / "model.onnx")
-    about = {"format": "onnx", "classes": ["o", "x"], "pixels": run.rule.as_dict(), "unsure": promise}
+    about = {
+        "schema": 1,
+        "format": "onnx",
+        "int8": False,
+        "files": {},
+        "classes": ["o", "x"],
+        "pixels": run.rule.as_dict(),
+        "unsure": promise,
+    }
     (exported / "model.json").write_text(json.dumps(about))
     assert ox("in", "--csv", "--run", "exported").stdout == text

@@ -79,16 +79,19 @@ def folder(tmp_path):
     exported = tmp_path / "exported"
     exported.mkdir()
     shutil.copy(RUN / "model.onnx", exported / "model.onnx")
-    describe(exported, format="onnx", classes=config["classes"], pixels=config["pixels"], producer="ox 0.1.0")
+    describe(exported, classes=config["classes"], pixels=config["pixels"])
     return exported
 
 
 def describe(exported, **what):
-    (exported / "model.json").write_text(json.dumps(what), encoding="utf-8")
+    """model.json with what every one holds, and this."""
+    told = {"schema": 1, "format": "onnx", "int8": False, "files": {}} | what
+    (exported / "model.json").write_text(json.dumps(told), encoding="utf-8")
 
 
 def test_an_exported_folder_answers_as_its_run(folder, serial, monkeypatch):
     classifier = Classifier.load(folder)
+    assert repr(classifier) == f"Classifier({str(folder)!r}, classes=('o', 'x'))"
     assert classifier.classes == ("o", "x") and classifier.rule == Classifier.load(RUN).rule
     np.testing.assert_allclose([answer.probabilities for answer in classifier.predict(IMAGES)], serial, atol=1e-6)
     monkeypatch.chdir(folder.parent)
@@ -105,6 +108,8 @@ PIXELS = {"height": 22, "width": 22, "color": "rgb", "resize": "stretch-bilinear
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
+        ({"schema": 2}, "is of schema 2, this ox reads 1: use the ox that made it"),
+        ({"files": {"../run.json": "0" * 64}}, "names '../run.json', which is not below it"),
         ({"format": "litert"}, "holds litert, ox predicts by onnx: export the run with --format onnx"),
         ({"classes": ["o", "o"]}, r"model\.json: classes is a list: expected names that all differ; the folder is dam"),
         ({"classes": ["a", "b", "c"]}, "expected images of shape .* and probabilities of 3 classes out"),
@@ -115,7 +120,7 @@ PIXELS = {"height": 22, "width": 22, "color": "rgb", "resize": "stretch-bilinear
     ],
 )
 def test_a_folder_that_ox_did_not_export_is_a_sentence(folder, changed, sentence):
-    describe(folder, **({"format": "onnx", "classes": ["o", "x"], "pixels": PIXELS} | changed))
+    describe(folder, **({"classes": ["o", "x"], "pixels": PIXELS} | changed))
     with pytest.raises(UsageError, match=sentence):
         Classifier.load(folder)
 

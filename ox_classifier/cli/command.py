@@ -15,6 +15,8 @@ from ox_classifier.errors import UsageError
 from ox_classifier.names import printable
 from ox_classifier.small_install import refuse_absent
 
+HELP = {"-h", "--help"}
+
 
 class Command(TyperCommand):
     """A command that takes no empty value, and no line break or other control character but in a name that exists."""
@@ -24,14 +26,11 @@ class Command(TyperCommand):
         flags = {name for option in options if option.is_flag for name in option.opts}
         valued = {name for option in options if not option.is_flag for name in option.opts}
         with user_errors():
+            if not HELP & set(args):
+                refuse_absent(ctx.command_path.partition(" ")[2])
             refuse_swallowed(args, valued)
             refuse_meaningless(args, flags)
         return super().parse_args(ctx, args)
-
-    def invoke(self, ctx):
-        with user_errors():
-            refuse_absent(ctx.command_path.partition(" ")[2])
-        return super().invoke(ctx)
 
 
 def refuse_swallowed(words: Sequence[str], valued: Container[str]) -> None:

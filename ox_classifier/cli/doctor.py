@@ -42,7 +42,7 @@ def findings() -> Iterator[tuple[str, str]]:
     yield "packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     yield "cores", str(os.cpu_count())
     if small_install.is_small():
-        yield "install", "ox-predict, which only predicts: ox predict and Classifier work, training does not"
+        yield "install", "ox-predict, which only predicts: ox predict, ox sheet read, ox export --verify and Classifier"
         yield _extra("heic")
         return
     from ox_classifier import devices

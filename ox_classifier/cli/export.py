@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ox_classifier import staging
+from ox_classifier import small_install, staging
 from ox_classifier.cli import places
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
@@ -46,6 +46,8 @@ def export(
                 raise UsageError(f"--verify and {beside[0]} were both given: --verify takes only an exported folder")
             _verify(verify)
             return
+        if small_install.is_small():
+            raise UsageError(small_install.lacking("ox export but for --verify"))
         from ox_classifier import runs
         from ox_classifier.export import formats
 

@@ -141,7 +141,7 @@ def _opened(run: str | None, always_answer: bool) -> Classifier:
 
 def _which(run: Run | Exported) -> str:
     made = f"{datetime.fromtimestamp(run.onnx_file.stat().st_mtime):%Y-%m-%d %H:%M}"
-    return f"run {run.name} ({run.arch}), trained {made}" if hasattr(run, "arch") else f"exported network {run.path}"
+    return f"run {run.name} ({run.arch}), network of {made}" if hasattr(run, "arch") else f"exported network {run.path}"
 
 
 def _answers(classifier: Classifier, paths: list[Path], workers: int) -> Iterator[Prediction]:

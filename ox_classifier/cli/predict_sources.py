@@ -50,7 +50,7 @@ class Sources:
         path = Path(word)
         if (path / "run.json").exists() or (not path.exists() and (runs.ROOT / word / "run.json").exists()):
             raise UsageError(f"{word} is a run, not an image: did you mean --run {quoted(word)}?")
-        if (path / exported.DESCRIPTION).exists():
+        if (path / exported.MODEL).exists():
             raise UsageError(f"{word} is an exported network, not an image: did you mean --run {quoted(word)}?")
         if path.suffix.lower() in csv_listing.SUFFIXES and path.is_file():
             return _from_table(path)

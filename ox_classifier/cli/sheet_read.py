@@ -26,7 +26,9 @@ def read(
     photo: Annotated[list[str], typer.Argument(help="Photos, scans, PDFs, or folders of them.")],
     layout: Annotated[str | None, typer.Option(help="Its sheet.json [default: the one beside the photos].")] = None,
     key: Annotated[str | None, typer.Option(help="CSV with the columns question and answer.")] = None,
-    run: Annotated[str | None, typer.Option(help="Name or path of a run [default: the latest].")] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Name or path of a run, or an exported folder [default: the latest].")
+    ] = None,
     out: Annotated[str | None, typer.Option(help="Folder to write to [default: answers, answers-2 ...].")] = None,
     corrections: Annotated[str | None, typer.Option(help="corrections.csv that the review page saved.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines, one a sheet.")] = False,
@@ -110,11 +112,11 @@ def _classifier(name: str | None) -> Classifier:
     Raises:
         UsageError: If there is none, or it does not tell O from X.
     """
-    from ox_classifier import runs
+    from ox_classifier import exported
     from ox_classifier.classifier import Classifier
 
     try:
-        run = runs.find(name)
+        run = exported.find(name)
     except UsageError as error:
         if name:
             raise

@@ -6,6 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 
 from ox_classifier.errors import UsageError
+from ox_classifier.exported import Exported
 from ox_classifier.wording import nearest
 
 
@@ -112,3 +113,17 @@ def find(name: str, *, int8: bool = False) -> Format:
         able = ", ".join(one.name for one in FORMATS.values() if one.int8)
         raise UsageError(f"--format {name} can't be had with --int8: give one of {able}, or leave --int8 out")
     return FORMATS[name]
+
+
+def of(exported: Exported) -> Format:
+    """The format of an exported folder.
+
+    Raises:
+        UsageError: If it is none that this ox knows.
+    """
+    if exported.format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise UsageError(
+            f"{exported.path} is of format {exported.format!r}, this ox knows {known}: use the ox that made it"
+        )
+    return FORMATS[exported.format]

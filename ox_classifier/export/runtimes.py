@@ -10,28 +10,31 @@ import numpy as np
 
 from ox_classifier.devices import quiet_tensorflow, stderr_held_back
 from ox_classifier.errors import OxError
-from ox_classifier.export.formats import Format
+from ox_classifier.export import formats
+from ox_classifier.exported import Exported
 from ox_classifier.session import Session
 
 BATCH = 8  # images; with more, a large network takes more memory and no less time
 Answer = Callable[[np.ndarray], np.ndarray]
 
 
-def open_model(folder: Path, form: Format, shape: tuple[int, int, int], classes: int) -> Answer:
-    """A function from float32 pixels in [0, 1], shape (n, *shape), to probabilities, float32 of shape (n, classes).
+def open_model(exported: Exported) -> Answer:
+    """A function from float32 pixels in [0, 1], shape (n, h, w, c), to probabilities, float32 of shape (n, classes).
 
     Raises:
         UsageError: If the runtime is missing, or an ONNX file is damaged.
         OxError: If another model can't be opened.
     """
+    form = formats.of(exported)
     form.need()
+    path, shape = exported.path / form.file, exported.rule.shape
     try:
-        return functools.partial(_in_batches, OPENERS[form.name](folder / form.file, shape, classes))
+        return functools.partial(_in_batches, OPENERS[form.name](path, shape, len(exported.classes)))
     except OxError:
         raise
     except Exception as error:  # each runtime has exceptions of its own
         reason = " ".join(str(error).split())[:200]
-        raise OxError(f"{folder / form.file} can't be opened ({reason}): it is damaged; export again") from error
+        raise OxError(f"{path} can't be opened ({reason}): it is damaged; export again") from error
 
 
 def as_probabilities(answer: np.ndarray) -> np.ndarray:

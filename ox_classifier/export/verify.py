@@ -9,11 +9,11 @@ import numpy as np
 
 from ox_classifier.data import images
 from ox_classifier.errors import GateError
-from ox_classifier.export import folder, parity
-from ox_classifier.export.folder import Exported
+from ox_classifier.export import formats, parity
 from ox_classifier.export.golden import FOLDER
 from ox_classifier.export.held import pixels_of
 from ox_classifier.export.runtimes import open_model
+from ox_classifier.exported import Exported
 from ox_classifier.names import printable
 from ox_classifier.session import Session
 from ox_classifier.wording import counted
@@ -28,8 +28,8 @@ def verify(path: Path) -> str:
         UsageError: If it is no exported folder, or its runtime is missing.
         GateError: If an answer differs, a probability moves, or a file is another; the sentence lists all of it.
     """
-    exported = folder.read(path)
-    exported.format.need()
+    exported = Exported(path)
+    formats.of(exported).need()
     seen, limit = _golden(exported), parity.golden_limit(int8=exported.int8)
     wrong = problems(exported, seen)
     if wrong:
@@ -54,9 +54,10 @@ def problems(exported: Exported, seen: parity.Agreement | None = None) -> list[s
 
 
 def _golden(exported: Exported) -> parity.Agreement:
-    paths = [exported.path / FOLDER / name for name in exported.golden]
-    expected = [[row[name] for name in exported.classes] for row in exported.golden.values()]
-    ask = open_model(exported.path, exported.format, exported.rule.shape, len(exported.classes))
+    golden = exported.golden()
+    paths = [exported.path / FOLDER / name for name in golden]
+    expected = [[row[name] for name in exported.classes] for row in golden.values()]
+    ask = open_model(exported)
     found = ask(images.as_float(pixels_of(paths, exported.rule)))
     return parity.agreement(np.array(expected), found)
 
@@ -64,10 +65,10 @@ def _golden(exported: Exported) -> parity.Agreement:
 def _contradictions(exported: Exported) -> list[str]:
     """What says other classes, or another pixel rule, than model.json."""
     wrong = []
-    if exported.labels != [printable(name) for name in exported.classes]:
+    if exported.labels() != [printable(name) for name in exported.classes]:
         wrong.append("labels.txt has other classes than model.json")
-    if exported.format.name == "onnx":
-        session = Session(exported.path / exported.format.file, exported.rule.shape, len(exported.classes)).session
+    if exported.format == "onnx":
+        session = Session(exported.onnx_file, exported.rule.shape, len(exported.classes)).session
         told = session.get_modelmeta().custom_metadata_map
         for key, value in (("classes", list(exported.classes)), ("pixels", exported.rule.as_dict())):
             if told.get(key) != json.dumps(value, ensure_ascii=False):

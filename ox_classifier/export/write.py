@@ -20,11 +20,12 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.console import Progress
 from ox_classifier.data.images import as_float
 from ox_classifier.errors import GateError, OxError
-from ox_classifier.export import card, convert, folder, golden, held, parity, verify
+from ox_classifier.export import card, convert, formats, golden, held, parity, verify
 from ox_classifier.export.example import example
 from ox_classifier.export.formats import Format
 from ox_classifier.export.pixel_source import packages, pixel_source
 from ox_classifier.export.runtimes import as_probabilities, open_model
+from ox_classifier.exported import GOLDEN, LABELS, MODEL, PARITY, SCHEMA, Exported, digests
 from ox_classifier.files import write_text
 from ox_classifier.names import printable
 from ox_classifier.networks import onnx_metadata, saved
@@ -63,17 +64,17 @@ def write(run: Run, form: Format, out: Path, *, int8: bool = False, licence: str
         convert.convert(convert.Source(run.onnx_file, model, run.classes, samples), form, place, int8=int8)
         if form.name == "onnx":
             _describe(run, place / form.file)
-        write_text(place / folder.LABELS, "".join(f"{printable(name)}\n" for name in run.classes))
+        write_text(place / LABELS, "".join(f"{printable(name)}\n" for name in run.classes))
         pixels = pixel_source(run.rule)
         write_text(place / "pixels.py", pixels)
         write_text(place / "example.py", example(form, packages(pixels), limit=parity.golden_limit(int8=int8)))
-        _write_json(place / folder.MODEL, about(run, form, place, model.output_shape[-1], int8=int8, licence=licence))
-        exported = folder.read_model(place)
+        _write_json(place / MODEL, about(run, form, place, model.output_shape[-1], int8=int8, licence=licence))
+        exported = Exported(place)
         refuse_wrong(exported)
         answers = ask(exported, classifier, model, images)
         result = prove(exported, answers, images.split, images.truth)
         _write_golden(exported, images, answers)
-        _write_json(place / folder.PARITY, result)
+        _write_json(place / PARITY, result)
         measured = card.Measured(result, _by_source(run, images, answers.exported))
         write_text(place / "README.md", card.card(run, form, measured, int8=int8, licence=licence))
     return result
@@ -94,7 +95,7 @@ def mirrored(run: Run) -> tuple[tuple[int, ...], ...]:
 def about(run: Run, form: Format, place: Path, outputs: int, *, int8: bool, licence: str) -> dict:
     """model.json: what a program must know of the model."""
     return {
-        "schema": folder.SCHEMA,
+        "schema": SCHEMA,
         "format": form.name,
         "int8": int8,
         "run": run.name,
@@ -111,11 +112,11 @@ def about(run: Run, form: Format, place: Path, outputs: int, *, int8: bool, lice
         "data_fingerprint": run.fingerprint,
         "weights_digest": run.weights_digest,
         "versions": run.versions | {form.package: version(form.package)},
-        "files": folder.digests(place, *form.files, *TEXTS),
+        "files": digests(place, *form.files, *TEXTS),
     }
 
 
-def refuse_wrong(exported: folder.Exported) -> None:
+def refuse_wrong(exported: Exported) -> None:
     """Make sure that what the folder's files say of the model is one and the same.
 
     Raises:
@@ -126,15 +127,16 @@ def refuse_wrong(exported: folder.Exported) -> None:
         raise GateError(f"the files of the export contradict each other: {'; '.join(wrong)}; nothing was exported")
 
 
-def ask(exported: folder.Exported, classifier: Classifier, model: keras.Model, images: held.Held) -> Answers:
+def ask(exported: Exported, classifier: Classifier, model: keras.Model, images: held.Held) -> Answers:
     """Send every image both ways: as the run reads and answers it, and as the folder's own files do.
 
     Raises:
         GateError: If the folder's pixels.py reads a picture otherwise than the run does.
     """
     theirs = _load(exported.path / "pixels.py")
-    answer = open_model(exported.path, exported.format, exported.rule.shape, len(exported.classes))
-    order = [exported.labels.index(printable(name)) for name in classifier.classes]
+    answer = open_model(exported)
+    labels = exported.labels()
+    order = [labels.index(printable(name)) for name in classifier.classes]
     ours, others, trained = [], [], []
     progress, done = Progress("proving", len(images.paths)), 0
     for paths, pixels in images.batches(classifier.rule):
@@ -154,22 +156,21 @@ def ask(exported: folder.Exported, classifier: Classifier, model: keras.Model, i
     return Answers(*map(np.concatenate, (ours, others, trained)))
 
 
-def prove(exported: folder.Exported, answers: Answers, split: str, truth: np.ndarray) -> dict:
+def prove(exported: Exported, answers: Answers, split: str, truth: np.ndarray) -> dict:
     """parity.json: how far the file agrees with the run, and with the network that was trained.
 
     Raises:
         GateError: If that is less than it must.
     """
-    file, result = exported.format.file, {}
+    form, result = formats.of(exported), {}
     pairs = {"run": ("model.onnx of the run", answers.run), "keras": ("model.keras of the run", answers.keras)}
     for name, (against, expected) in pairs.items():
         seen = parity.agreement(expected, answers.exported[: len(expected)])
         allowed = parity.limits(len(expected), int8=exported.int8)
-        parity.gate(seen, allowed, what=file, against=against)
+        parity.gate(seen, allowed, what=form.file, against=against)
         result[name] = {"against": against, **seen.as_dict(), "limits": allowed.as_dict()}
-    package = exported.format.package
     return {
-        "schema": folder.SCHEMA,
+        "schema": SCHEMA,
         "split": split,
         **result,
         "accuracy": {
@@ -177,7 +178,7 @@ def prove(exported: folder.Exported, answers: Answers, split: str, truth: np.nda
             "exported": parity.accuracy(answers.exported, truth),
         },
         "golden_limit": parity.golden_limit(int8=exported.int8),
-        "runtime": {"package": package, "version": version(package)},
+        "runtime": {"package": form.package, "version": version(form.package)},
     }
 
 
@@ -195,14 +196,14 @@ def _load(path: Path) -> ModuleType:
     return module
 
 
-def _write_golden(exported: folder.Exported, images: held.Held, answers: Answers) -> None:
+def _write_golden(exported: Exported, images: held.Held, answers: Answers) -> None:
     """Five pictures and what the exported file answers for them."""
     chosen = golden.choose(answers.run, images.truth)
     paths = golden.write([images.paths[row] for row in chosen], exported.path)
-    answer = open_model(exported.path, exported.format, exported.rule.shape, len(exported.classes))
+    answer = open_model(exported)
     found = answer(as_float(held.pixels_of(paths, exported.rule))).tolist()
     rows = (dict(zip(exported.classes, row, strict=True)) for row in found)
-    _write_json(exported.path / folder.GOLDEN, {path.name: row for path, row in zip(paths, rows, strict=True)})
+    _write_json(exported.path / GOLDEN, {path.name: row for path, row in zip(paths, rows, strict=True)})
 
 
 def _by_source(run: Run, images: held.Held, probabilities: np.ndarray) -> dict[str, tuple[int, int]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from markupsafe import Markup
 
 from ox_classifier.names import printable
 from ox_classifier.report import headline, split_plots, template
@@ -83,17 +81,9 @@ def html(content: Content, classes: Sequence[str]) -> str:
         "title": f"{content.name}: report",
         "classes": list(map(printable, classes)),
         "few": len(classes) <= FEW_CLASSES,
-        "data": in_script(content.data),
+        "data": template.in_script(content.data),
     }
     return template.render("report.html", values, style="report.css", script="gallery.js")
-
-
-def in_script(data: object) -> Markup:
-    """Plain values as JSON that can stand in a script element, whatever the texts in it hold."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    for sign in "<>&":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
 
 
 def _matrix(counts: np.ndarray) -> list[list[dict]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
@@ -29,6 +30,14 @@ def render(name: str, values: Mapping[str, object], *, style: str, script: str |
     own = {"style": _text([LOOK, style])} | ({"script": _text([script])} if script else {})
     hashes = {f"{kind}_hash": _hash(text) for kind, text in own.items()}
     return environment.get_template(name).render(values, version=__version__, **own, **hashes)
+
+
+def in_script(data: object) -> Markup:
+    """Plain values as JSON that can stand in a script element, whatever the texts in it hold."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
 
 
 def _text(names: Sequence[str]) -> Markup:

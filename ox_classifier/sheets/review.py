@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Sequence
 
 from ox_classifier.report import template
-from ox_classifier.report.page import in_script
 from ox_classifier.sheets import annotate
 from ox_classifier.sheets.decide import BLANK, UNSURE
 from ox_classifier.sheets.results import Line, Score
@@ -35,7 +34,7 @@ def html(
         "command": command,
         "scores": scores,
         "notes": notes,
-        "data": in_script(
+        "data": template.in_script(
             {
                 "id": f"ox-review-{_fingerprint(unsure)}",
                 "choices": choices,

@@ -1,4 +1,4 @@
-"""Take from ../../ox_classifier the modules that pyproject.toml lists; nothing is written beside the sources."""
+"""Take from ../../ox_classifier what pyproject.toml lists; nothing is written beside the sources."""
 
 import ast
 import tempfile
@@ -10,7 +10,8 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parents[1] / "ox_classifier"
-LISTED = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ox-predict"]["modules"]
+TOLD = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ox-predict"]
+LISTED = TOLD["modules"]
 
 
 def wanted(module: str) -> bool:
@@ -52,7 +53,7 @@ setup(
     version=version(),
     packages=packages(),
     package_dir={"ox_classifier": str(Path("..", "..", "ox_classifier"))},
-    package_data={"ox_classifier": ["py.typed"]},
+    package_data=TOLD["package-data"],
     cmdclass={"build_py": ListedModules},
     options={"build": {"build_base": scratch}, "egg_info": {"egg_base": scratch}},
 )
