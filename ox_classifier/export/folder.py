@@ -17,17 +17,18 @@ from ox_classifier.runs import schema
 SCHEMA = 1
 MODEL, GOLDEN, PARITY, LABELS = "model.json", "golden.json", "parity.json", "labels.txt"
 NOT_OURS = "it is damaged or not made by ox export"
+MOST_FILES = 50  # each of which may take long to read, as may each golden image
 CHECK = schema.fields(
     {
         "format": schema.choice(*FORMATS),
         "int8": schema.boolean,
         "classes": schema.items(schema.text(255, least=1), least=1, most=schema.MOST_CLASSES),
         "pixels": schema.fields(schema.PIXELS, needed=tuple(schema.PIXELS), closed=True),
-        "files": schema.table(schema.text(64, least=64), most=schema.MOST_CLASSES),
+        "files": schema.table(schema.text(64, least=64), most=MOST_FILES),
     },
     needed=("format", "int8", "classes", "pixels", "files"),
 )
-CHECK_GOLDEN = schema.table(schema.table(schema.number(0, 1)), most=1000)
+CHECK_GOLDEN = schema.table(schema.table(schema.number(0, 1)), most=MOST_FILES)
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,10 @@ class Exported:
     def labels(self) -> list[str]:
         """The lines of labels.txt."""
         return _text(self.path / LABELS).splitlines()
+
+    def has_digest(self, name: str) -> bool:
+        """Whether it says what a file of that name, or a file in a folder of that name, was."""
+        return any(file == name or file.startswith(f"{name}/") for file in self.config["files"])
 
     def changed(self) -> list[str]:
         """The files that are not those that were exported, or are gone."""

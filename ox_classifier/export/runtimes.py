@@ -10,6 +10,7 @@ import numpy as np
 
 from ox_classifier.devices import quiet_tensorflow, stderr_held_back
 from ox_classifier.errors import OxError
+from ox_classifier.export import operators
 from ox_classifier.export.formats import Format
 from ox_classifier.session import Session
 
@@ -21,10 +22,11 @@ def open_model(folder: Path, form: Format, shape: tuple[int, int, int], classes:
     """A function from float32 pixels in [0, 1], shape (n, *shape), to probabilities, float32 of shape (n, classes).
 
     Raises:
-        UsageError: If the runtime is missing, or an ONNX file is damaged.
+        UsageError: If the runtime is missing, or the model has what no network of ox has.
         OxError: If another model can't be opened.
     """
     form.need()
+    operators.check(folder / form.file, form.name)
     try:
         return functools.partial(_in_batches, OPENERS[form.name](folder / form.file, shape, classes))
     except OxError:
