@@ -8,8 +8,8 @@ Nothing of these is imported before it is used, so that `import ox_classifier` t
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing's own takes milliseconds in which Ctrl-C is a traceback
 if TYPE_CHECKING:
     from ox_classifier.augmentation.generator import ImageDataGenerator
     from ox_classifier.classifier import Classifier, Prediction

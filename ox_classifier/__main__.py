@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import _signal  # built in, so it is there at once; `signal` takes milliseconds in which Ctrl-C would be a traceback
 import sys
+
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # until `main` handles it, Ctrl-C just ends the program
 
 from ox_classifier import signals
 

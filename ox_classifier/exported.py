@@ -17,6 +17,7 @@ from ox_classifier.runs.assurance import Assurance
 SCHEMA = 1
 MODEL, GOLDEN, PARITY, LABELS = "model.json", "golden.json", "parity.json", "labels.txt"
 NOT_OURS = "the folder is damaged or not written by ox export"
+MOST_FILES = 50  # each of which may take long to read, as may each golden image
 CHECK = schema.fields(
     {
         "format": schema.text(40, least=1),
@@ -27,11 +28,11 @@ CHECK = schema.fields(
         "unsure": schema.KEYS["unsure"],
         "outliers": schema.boolean,
         "average_flips": schema.KEYS["average_flips"],
-        "files": schema.table(schema.text(64, least=64), most=schema.MOST_CLASSES),
+        "files": schema.table(schema.text(64, least=64), most=MOST_FILES),
     },
     needed=("format", "int8", "classes", "pixels", "files"),
 )
-CHECK_GOLDEN = schema.table(schema.table(schema.number(0, 1)), most=1000)
+CHECK_GOLDEN = schema.table(schema.table(schema.number(0, 1)), most=MOST_FILES)
 
 
 class Exported:
@@ -108,6 +109,10 @@ class Exported:
             raise UsageError(f"{self.path / GOLDEN} has other classes than {MODEL}, or no images; {NOT_OURS}")
         self._refuse_outside(golden)
         return golden
+
+    def has_digest(self, name: str) -> bool:
+        """Whether it says what a file of that name, or a file in a folder of that name, was."""
+        return any(file == name or file.startswith(f"{name}/") for file in self.config["files"])
 
     def changed(self) -> list[str]:
         """The files that are not those that were exported, or are gone."""

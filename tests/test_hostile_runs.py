@@ -314,3 +314,12 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(run):
             (copied / name).chmod(0o644)
             with as_someone_else():
                 read(copied)
+
+
+@pytest.mark.parametrize("group", [7, "(", "x{99999999999999999999}", ["o"]])
+def test_a_group_that_is_no_regular_expression_is_a_sentence(run, quick_pictures, group):
+    run.config["splitting"]["group"] = group
+    run.update()
+    result = ox("report", "lenet-1")
+    answers_or_says_so(result)
+    assert result.exit_code == 2 and "splitting.group is " in result.stderr and "regular expression" in result.stderr

@@ -7,14 +7,13 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from ox_classifier import limits
 from ox_classifier.cli.predict_rows import Rows
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
-from ox_classifier.files import PART, refuse_unwritable, replacing
+from ox_classifier.files import PART, refuse_unwritable, replacing, write_text
 from ox_classifier.tables import csv_line
 from ox_classifier.wording import counted
 
@@ -61,10 +60,9 @@ class Table:
         self.kept: dict[str, tuple[str, bool]] = {}  # by path: the row, and whether it says why there is no answer
         if resume:
             self.kept = dict(_finished(out, rows)) | dict(_begun(self.part))
-        self.file = self.part.open("w", encoding="utf-8", errors="surrogateescape")
-        for path, (line, failed) in self.kept.items():
-            self._keep(path, line, failed)
-        self.file.flush()
+        notes = "".join(_note(path, *row) for path, row in self.kept.items())
+        write_text(self.part, notes)  # in place of a link or a pipe of that name, never through it
+        self.file = self.part.open("a", encoding="utf-8")
 
     def missing(self, paths: Iterable[Path]) -> list[Path]:
         """Those of the images that have no row yet."""
@@ -73,7 +71,7 @@ class Table:
     def write(self, line: str, path: str, failed: bool) -> None:
         """Add a row; once it is written a kill of the command does not lose it."""
         self.kept[path] = line, failed
-        self._keep(path, line, failed)
+        self.file.write(_note(path, line, failed))
         self.file.flush()
 
     @property
@@ -100,19 +98,25 @@ class Table:
         else:
             self.part.unlink(missing_ok=True)
 
-    def _keep(self, path: str, line: str, failed: bool) -> None:
-        self.file.write(json.dumps([path, line, failed]) + "\n")
+
+def _note(path: str, line: str, failed: bool) -> str:
+    return json.dumps([path, line, failed]) + "\n"
 
 
 def _begun(part: Path) -> Iterator[tuple[str, tuple[str, bool]]]:
     """What a stopped command left; a last line that was cut off is none."""
-    with suppress(FileNotFoundError), part.open(encoding="utf-8", errors="surrogateescape") as file:
+    try:
+        limits.check_file(part, limits.MOST_TABLE)
+    except FileNotFoundError:
+        return
+    with part.open(encoding="utf-8", errors="surrogateescape") as file:
         for text in file:
             try:
                 path, line, failed = json.loads(text)
-            except ValueError:
+            except (ValueError, TypeError, RecursionError):
                 continue
-            yield path, (line, failed)
+            if isinstance(path, str) and isinstance(line, str) and isinstance(failed, bool):
+                yield path, (line, failed)
 
 
 def _finished(out: Path, rows: Rows) -> Iterator[tuple[str, tuple[str, bool]]]:
@@ -128,19 +132,25 @@ def _finished(out: Path, rows: Rows) -> Iterator[tuple[str, tuple[str, bool]]]:
 
 def _csv_rows(out: Path, text: str, rows: Rows) -> Iterator[tuple[str, tuple[str, bool]]]:
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = next(reader, [])
+    try:
+        header = next(reader, [])
+    except csv.Error:
+        header = []
     if csv_line(header) != rows.header:
         raise UsageError(
             f"--resume can't add to {out}, whose first line is {','.join(header)[:100]!r}: expected "
             f"{rows.header.strip()[:100]!r}; give the run and options it was made with, or another --out"
         )
     error = header.index("error")
-    for cells in reader:
-        if len(cells) != len(header):
-            raise UsageError(
-                f"--resume can't add to {out}: line {reader.line_num} has {len(cells)} cells, not {len(header)}"
-            )
-        yield cells[0], (csv_line(cells), bool(cells[error]))
+    try:
+        for cells in reader:
+            if len(cells) != len(header):
+                raise UsageError(
+                    f"--resume can't add to {out}: line {reader.line_num} has {len(cells)} cells, not {len(header)}"
+                )
+            yield cells[0], (csv_line(cells), bool(cells[error]))
+    except csv.Error as wrong:
+        raise UsageError(f"--resume can't add to {out}: line {reader.line_num} is no CSV ({wrong})") from None
 
 
 def _json_rows(out: Path, text: str, rows: Rows) -> Iterator[tuple[str, tuple[str, bool]]]:
@@ -148,8 +158,8 @@ def _json_rows(out: Path, text: str, rows: Rows) -> Iterator[tuple[str, tuple[st
         try:
             row = json.loads(line)
             path, fits = row["path"], "error" in row or list(row["probabilities"]) == list(rows.classes)
-            fits = fits and ("error" in row or ("predicted" in row) != rows.bare)
-        except (ValueError, KeyError, TypeError):
+            fits = fits and isinstance(path, str) and ("error" in row or ("predicted" in row) != rows.bare)
+        except (ValueError, KeyError, TypeError, RecursionError):
             fits = False
         if not fits:
             raise UsageError(

@@ -23,7 +23,8 @@ class Sorter:
     An image that is there already, byte for byte or as the same link, stays the only one.
 
     Raises:
-        UsageError: If an answer is no name of a folder, or OUT lies in a folder whose images are sorted.
+        UsageError: If an answer is no name of a folder or that of a link, or OUT lies in a folder whose images are
+            sorted.
     """
 
     def __init__(self, out: Path, answers: Iterable[str], sources: Iterable[Path], *, link: bool = False):
@@ -31,6 +32,8 @@ class Sorter:
         for answer in answers:
             if answer in (".", "..") or set("/\\\0") & set(answer) or not answer.strip():
                 raise UsageError(f"--sort-into can't make a folder for the class {answer!r}: it is no name of a folder")
+            if (out / answer).is_symlink():
+                raise UsageError(f"{out / answer} is a link, so ox puts no image there: remove it, or give another OUT")
         place = Path(os.path.realpath(out))
         for source in sources:
             if source.is_dir() and place.is_relative_to(os.path.realpath(source)):

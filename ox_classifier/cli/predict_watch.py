@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from ox_classifier import limits
 from ox_classifier.errors import UsageError
 from ox_classifier.files import refuse_unwritable, replacing
 
@@ -66,7 +67,7 @@ class DropFolder:
         """Note that a file was answered."""
         stamp, _ = self.seen.pop(path)
         self.done[path] = stamp
-        with self.journal.open("a", encoding="utf-8") as file:
+        with open(self.journal, "a", encoding="utf-8", opener=_never_through) as file:
             file.write(_note(self.folder, path, stamp))
 
     def files(self) -> Iterator[list[Path]]:
@@ -78,11 +79,22 @@ class DropFolder:
             self.sleep(PAUSE)
 
     def _read(self) -> Iterator[tuple[Path, Stamp]]:
-        with suppress(FileNotFoundError), self.journal.open(encoding="utf-8") as file:
-            for line in file:
-                with suppress(ValueError, TypeError):  # cut off by a kill
-                    name, size, changed = json.loads(line)
-                    yield self.folder / name, (size, changed)
+        if self.journal.is_symlink():
+            return
+        with suppress(FileNotFoundError):
+            limits.check_file(self.journal, limits.MOST_TABLE)
+            with self.journal.open(encoding="utf-8", errors="surrogateescape") as file:
+                for line in file:
+                    with suppress(ValueError, TypeError, RecursionError):  # cut off by a kill, or a stranger's
+                        name, size, changed = json.loads(line)
+                        if limits.stays_below(name):
+                            yield self.folder / name, (size, changed)
+
+
+def _never_through(path: str, flags: int) -> int:
+    """Open a file, but no link and no pipe that someone put in its place."""
+    only_files = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags | only_files, 0o666)
 
 
 def _note(folder: Path, path: Path, stamp: Stamp) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ox_classifier.devices import quiet_tensorflow, stderr_held_back
 from ox_classifier.errors import OxError
-from ox_classifier.export import formats
+from ox_classifier.export import formats, operators
 from ox_classifier.exported import Exported
 from ox_classifier.session import Session
 
@@ -22,12 +22,13 @@ def open_model(exported: Exported) -> Answer:
     """A function from float32 pixels in [0, 1], shape (n, h, w, c), to probabilities, float32 of shape (n, classes).
 
     Raises:
-        UsageError: If the runtime is missing, or an ONNX file is damaged.
+        UsageError: If the runtime is missing, or the model has what no network of ox has.
         OxError: If another model can't be opened.
     """
     form = formats.of(exported)
     form.need()
     path, shape = exported.path / form.file, exported.rule.shape
+    operators.check(path, form.name)
     try:
         return functools.partial(_in_batches, OPENERS[form.name](path, shape, len(exported.classes)))
     except OxError:

@@ -44,6 +44,9 @@ def problems(exported: Exported, seen: parity.Agreement | None = None) -> list[s
     `seen` is how its golden images were answered, if they were asked.
     """
     wrong = [f"{name} is not the file that was exported" for name in exported.changed()] + _contradictions(exported)
+    wrong += [
+        f"model.json has no digest of {name}" for name in formats.of(exported).files if not exported.has_digest(name)
+    ]
     limit = parity.golden_limit(int8=exported.int8)
     if seen and (seen.answers_changed or seen.max_difference > limit):
         wrong.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 
 from ox_classifier.limits import MOST_SIDE, stays_below
@@ -72,8 +73,10 @@ def table(check: Check, *, keys: Check | None = None, most: int = MOST_CLASSES) 
     keys = keys or text(255)
 
     def each(value: object) -> str:
-        if not isinstance(value, dict) or len(value) > most or any(keys(key) for key in value):
+        if not isinstance(value, dict):
             return _wrong(value, "an object")
+        if len(value) > most or any(keys(key) for key in value):
+            return f" has more than {most:,} names or a wrong one"
         return next((f".{key}{wrong}" for key, item in value.items() if (wrong := check(item))), "")
 
     return each
@@ -137,6 +140,18 @@ def _setting(value: object) -> str:
     return "" if fits and finite else _wrong(value, "a value or a short list of values")
 
 
+def _splitting(value: object) -> str:
+    """How the images were split: settings, of which `group` is a regular expression."""
+    wrong = table(_setting, most=100)(value)
+    if wrong or value.get("group") is None:
+        return wrong
+    try:
+        re.compile(value["group"])
+    except (TypeError, re.error, RecursionError, OverflowError):
+        return f".group{_wrong(value['group'], 'a regular expression')}"
+    return ""
+
+
 PIXELS = {
     "height": whole(1, MOST_SIDE),
     "width": whole(1, MOST_SIDE),
@@ -192,7 +207,7 @@ KEYS: dict[str, Check] = {
     "fine_tuned_from": maybe(whole(1)),
     "fold_of": maybe(text(255)),
     "cross_validation": items(_fold),
-    "splitting": table(_setting, most=100),
+    "splitting": _splitting,
     "class_weights": maybe(table(number())),
     "parameters": whole(),
     "data": fields(DATA, needed=("root",)),
