@@ -10,9 +10,11 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 from PIL import Image, ImageDraw
 from scipy import ndimage, stats
 from typer.testing import CliRunner
@@ -23,6 +25,7 @@ from ox_classifier.cli import app
 from ox_classifier.errors import UsageError
 from ox_classifier.report import robustness, robustness_changes, table
 from ox_classifier.report import robustness_words as words
+from ox_classifier.report.read_ahead import read_ahead
 from ox_classifier.report.robustness_card import Card, kept
 from ox_classifier.report.robustness_changes import KINDS, Original
 from ox_classifier.report.robustness_figure import card_figure
@@ -134,6 +137,25 @@ def test_a_jpeg_is_pillows():
         cross().save(file, "JPEG", quality=quality)
         expected = np.asarray(Image.open(io.BytesIO(file.getvalue())))
         np.testing.assert_array_equal(robustness_changes.compressed(Original.of(cross()), quality), expected)
+
+
+def test_threads_do_not_disturb_each_other():
+    original = Original.of(Image.effect_noise((200, 200), 60))
+    jobs = [(original, (kind, level)) for kind in KINDS for level in kind.levels] * 2
+    alone = [np.asarray(kind.change(original, level)) for _, (kind, level) in jobs]
+    for expected, found in zip(alone, read_ahead(lambda job: job[1][0].change(job[0], job[1][1]), jobs), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_no_picture_that_threads_share_is_saved(monkeypatch):
+    """Pillow keeps the quality of a JPEG in the image it saves, where another thread would change it."""
+    original, save, saved = Original.of(cross()), Image.Image.save, []
+    monkeypatch.setattr(
+        Image.Image, "save", lambda self, *given, **named: [saved.append(self), save(self, *given, **named)]
+    )
+    for kind in KINDS:
+        kind.change(original, kind.levels[0])
+    assert saved and not any(one is original.image for one in saved)
 
 
 def test_blur_is_gaussian_of_a_share_of_the_side():
@@ -303,6 +325,37 @@ def test_what_a_network_fails_on_is_named_and_nothing_else(sure):
     assert card.split == "test" and card.unchanged.images == 20 == told["test"]["images"]
     assert card.unchanged.right == told["test"]["correct"] and card.always
     assert printed.splitlines()[-1] == str(run.path / "report")
+
+
+def test_ten_classes_of_bare_paper_fail_by_what_shifts_levels(tmp_path, monkeypatch):
+    """Classes are levels of red, and the nearest is answered: only noise, cut off at black and white, shifts them,
+    and a JPEG of the poorest, which has few levels."""
+    monkeypatch.chdir(tmp_path)
+    classes, rows = [f"level {i}" for i in range(10)], []
+    for i, name in enumerate(classes):
+        for number in range(4):
+            file = tmp_path / "data" / "test" / f"{i}-{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (40, 30), (12 + 25 * i, 60, 60)).save(file)
+            rows.append((f"test/{i}-{number}.png", name, "test"))
+    levels = helper.make_tensor("levels", TensorProto.FLOAT, [10], [(12 + 25 * i) / 255 for i in range(10)])
+    steep = helper.make_tensor("steep", TensorProto.FLOAT, [], [-3000.0])
+    nodes = [
+        *hand_made.RED,
+        helper.make_node("Sub", ["red", "levels"], ["away"]),
+        helper.make_node("Mul", ["away", "away"], ["squared"]),
+        helper.make_node("Mul", ["squared", "steep"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["answer"]),
+    ]
+    run = hand_made.judged_run(tmp_path / "data")
+    onnx.save(hand_made.network(nodes, outputs={"answer": ["n", 10]}, constants=[levels, steep]), run.onnx_file)
+    run.update(classes=classes)
+    run.write_table("split.csv", ("path", "label", "split"), rows)
+    card = robustness.measure(run, table.predict(run, ["test"]), run.source)
+    assert (card.unchanged.images, card.unchanged.right, card.unchanged.mostly) == (40, 40, None)
+    assert [kind.name for kind, steps in card.kinds() if words.first_worse(steps)] == ["jpeg", "noise"]
+    others = (steps for kind, steps in card.kinds() if kind.name not in ("jpeg", "noise"))
+    assert {step.right for steps in others for step in steps} == {40}
 
 
 def test_table_metrics_and_answers_are_one(unsure):

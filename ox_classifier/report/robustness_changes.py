@@ -150,7 +150,7 @@ def paler(original: Original, part: float) -> Image.Image:
 def compressed(original: Original, quality: float) -> Image.Image:
     """The picture as a JPEG file of Pillow gives it back."""
     file = io.BytesIO()
-    original.image.save(file, "JPEG", quality=int(quality))
+    original.image.copy().save(file, "JPEG", quality=int(quality))  # Pillow keeps the quality in the image it saves
     file.seek(0)
     image = Image.open(file)
     image.load()
