@@ -188,7 +188,7 @@ def rewrite(path: Path, **values: object) -> None:
 
 def sign(folder: Path) -> None:
     """Let model.json take the files for the right ones, so that only the answers can tell."""
-    write_digests = write.folder.digests(folder, "model.onnx", "labels.txt", "pixels.py")
+    write_digests = write.digests(folder, "model.onnx", "labels.txt", "pixels.py")
     rewrite(folder / "model.json", files=write_digests)
 
 

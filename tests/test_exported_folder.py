@@ -16,7 +16,7 @@ from ox_classifier.cli import app
 from ox_classifier.data import images
 from ox_classifier.errors import GateError, UsageError
 from ox_classifier.export import card, formats, golden, parity
-from ox_classifier.export.pixel_source import pixel_source
+from ox_classifier.export.pixel_source import packages, pixel_source
 from ox_classifier.export.verify import verify
 from ox_classifier.exported import Exported
 from ox_classifier.pixels import INK_CROPPED, STRETCHED, PixelRule
@@ -68,6 +68,7 @@ def test_pixels_py_reads_as_the_decoder(resize, color):
     text = pixel_source(rule)
     exec(compile(text, "pixels.py", "exec"), own)
     assert "ox_classifier" not in text and ("cv2" in text) == (resize == INK_CROPPED)
+    assert packages(text) == ["numpy", "pillow"]  # without OpenCV NumPy finds the ink
     for name, data in pictures().items():
         expected = images.as_float(images.read(data, rule))
         found = own["read"](io.BytesIO(data))
