@@ -123,7 +123,7 @@ def _classifier(name: str | None) -> Classifier:
         once = "ox train --arch lenet, once, about 10 minutes on a laptop"
         where = "here" if Path("dataset").is_dir() else "in the clone of ox, and give --run the folder that it prints"
         raise UsageError(f"{str(error).split(':')[0]}: train what reads the marks {where}: {once}") from None
-    classifier = Classifier(run)
+    classifier = Classifier(run, threads=1)  # photos are read side by side, see reading.read_sources
     if sorted(label.lower() for label in classifier.classes) != ["o", "x"]:
         raise UsageError(
             f"run {run.name} tells {', '.join(classifier.classes)} apart: give --run one trained on o and x"

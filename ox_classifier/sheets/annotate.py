@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ QUALITY = 80
 
 def page(shown: Page, found: Sequence[Line], key: Mapping[str, str] | None = None) -> bytes:
     """A page as JPEG: each box outlined, its answer beside it; right and wrong ones in colour if there is a key."""
-    picture = (255 - (255 - shown.picture().astype(np.float32)) * 0.75).astype(np.uint8)
+    picture = cv2.convertScaleAbs(shown.picture(), alpha=0.75, beta=0.25 * 255)
     for line in found:
         if line.page is not shown or line.box is None:
             continue
@@ -40,7 +41,7 @@ def around(line: Line) -> bytes:
     dx, dy = (mm * SHOWN for mm in AROUND)
     low = np.array([left - dx, top - dy]).round().astype(int)
     high = np.array([right + dx, bottom + dy]).round().astype(int)
-    picture = line.page.picture()
+    picture = _opened(line.page)
     height, width = picture.shape[:2]
     part = np.full((high[1] - low[1], high[0] - low[0], 3), 255, np.uint8)
     first, last = np.maximum(low, 0), np.minimum(high, [width, height])
@@ -55,6 +56,11 @@ def around(line: Line) -> bytes:
     faded[frame[1] : frame[3], frame[0] : frame[2]] = part[frame[1] : frame[3], frame[0] : frame[2]]
     cv2.rectangle(faded, tuple(frame[:2].tolist()), tuple(frame[2:].tolist()), DOUBT, 4, cv2.LINE_AA)
     return jpeg(faded)
+
+
+@lru_cache(maxsize=1)  # the boxes of one page come one after the other
+def _opened(page: Page) -> np.ndarray:
+    return page.picture()
 
 
 def jpeg(picture: np.ndarray) -> bytes:

@@ -7,7 +7,6 @@ and is askew beside a crease, where paper rises. Each line is looked for as a th
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,26 +25,19 @@ NEIGHBOURS = 5  # boxes nearby that say where one should lie whose lines are hid
 CLOSE = 0.3  # mm from a line's first place, in which its exact place is looked for
 
 
-class Line(NamedTuple):
-    """One line of a box: its middle and its end are shifted by so much (mm), and `shows` grey levels of ridge."""
-
-    shift: float
-    slope: float  # mm from one end to the other
-    shows: float
-
-
 def corners(grey: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Where boxes, (n, 4) left, top, width, height in mm, lie on a page on even paper, uint8 grey (h, w).
 
     Their corners in mm, clockwise from the top left: (n, 4, 2).
     """
-    found = np.array([_four(grey, box) for box in boxes]).reshape(-1, 4, 3)
+    near, first, printed = (np.concatenate(each) for each in zip(*[_four(grey, box) for box in boxes], strict=True))
+    found = _exact(near, first, printed).reshape(-1, 4, 3)
     seen = found[..., 2] >= max(LEAST, SEEN * float(np.median(found[..., 2])))
     return np.array([_crossings(box, lines) for box, lines in zip(boxes, _completed(boxes, found, seen), strict=True)])
 
 
-def _four(grey: np.ndarray, box: np.ndarray) -> list[Line]:
-    """The lines left, top, right and bottom of a box, as they are seen."""
+def _four(grey: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """About where the lines left, top, right and bottom of a box run: what `_exact` takes, of four lines."""
     reach = round((SEARCH + SLOPE / 2 + THIN) * DETAIL) + 2
     first = np.round(box[:2] * DETAIL).astype(int) - reach
     last = np.round((box[:2] + box[2:]) * DETAIL).astype(int) + reach
@@ -56,9 +48,8 @@ def _four(grey: np.ndarray, box: np.ndarray) -> list[Line]:
         inset = reach + round(INSET * box[3 - axis] * DETAIL)
         ridges = _ridges(np.ascontiguousarray(turned[inset:-inset]))
         exact = np.array([0, box[2 + axis]]) * DETAIL + box[axis] * DETAIL - first[axis] - 0.5
-        pairs.append(_pair(ridges, exact))
-    (left, right), (top, bottom) = pairs
-    return [left, top, right, bottom]
+        pairs.append((*_pair(ridges, exact), exact))
+    return tuple(np.stack([upright[0], level[0], upright[1], level[1]]) for upright, level in zip(*pairs, strict=True))
 
 
 def part(page: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -100,8 +91,11 @@ def _places() -> np.ndarray:
     return ((np.arange(ALONG) + 0.5) / ALONG - 0.5) * (1 - 2 * INSET)
 
 
-def _pair(ridges: np.ndarray, exact: np.ndarray) -> tuple[Line, Line]:
-    """Two opposite lines: what shows most and is shifted and askew about alike, and little."""
+def _pair(ridges: np.ndarray, exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """About where two opposite lines run: what shows most and is shifted and askew about alike, and little.
+
+    The ridges (2, ALONG, 2 * reach + 1) around their places, and these (2, ALONG), in pixels.
+    """
     slopes, shifts, columns = _fans()
     rows = np.arange(ALONG)[None, :, None]
     start = np.round(exact).astype(int)
@@ -111,33 +105,37 @@ def _pair(ridges: np.ndarray, exact: np.ndarray) -> tuple[Line, Line]:
     cost = np.where(apart > APART * DETAIL, np.inf, STRAY * apart).astype(np.float32)
     both = scores[0][:, :, None] + scores[1][:, None, :] - cost
     slope, *pair = np.unravel_index(int(both.argmax()), both.shape)
-    return tuple(
-        _exact(ridges, place, at + shifts[k], slopes[slope]) for place, at, k in zip(exact, start, pair, strict=True)
-    )
+    middle = start + shifts[list(pair)]
+    first = np.round(middle[:, None] + slopes[slope] * _places()).astype(int)
+    reach = round(CLOSE * DETAIL)
+    columns = np.clip(first[:, :, None] + np.arange(-reach, reach + 1), 0, ridges.shape[1] - 1)
+    return ridges[rows, columns], first
 
 
-def _exact(ridges: np.ndarray, printed: float, middle: float, slope: float) -> Line:
-    """The straight line through the middles of a ridge near a first guess (pixels), most of whose parts agree."""
-    places, reach = _places(), round(CLOSE * DETAIL)
-    for close in (reach, reach - 1):
-        start = np.round(middle + slope * places).astype(int)
-        columns = np.clip(start[:, None] + np.arange(-close, close + 1), 0, ridges.shape[1] - 1)
-        near = np.take_along_axis(ridges, columns, axis=1)
-        weight = near.sum(axis=1)
-        shows = float(near.max(axis=1).mean())
-        if (weight > 0).sum() < 3:
-            break
-        seen = (near * columns).sum(axis=1) / np.maximum(weight, 1e-6)
-        weight = np.minimum(weight, 2 * np.median(weight[weight > 0]))
-        for _ in range(3):
-            total = weight.sum()
-            centre, level = (weight * places).sum() / total, (weight * seen).sum() / total
-            spread = (weight * (places - centre) ** 2).sum() + 0.02 * total  # little says nothing of a slope
-            slope = float((weight * (places - centre) * (seen - level)).sum() / spread)
-            middle = float(level - slope * centre)
-            misses = np.abs(seen - middle - slope * places)
-            weight = weight * np.clip(1.5 - misses / 2, 0.0, 1.0) + 1e-9
-    return Line((middle - printed) / DETAIL, slope / DETAIL, shows)
+def _exact(near: np.ndarray, first: np.ndarray, printed: np.ndarray) -> np.ndarray:
+    """The straight lines through the middles of ridges, most of whose parts agree: (n, 3).
+
+    By how much each is shifted at its middle, and from one end to the other, in mm, and how much it shows, in grey
+    levels. `near` (n, ALONG, 2 * reach + 1) are the ridges around the places `first` (n, ALONG), and `printed` (n,) is
+    where each line was printed, both in pixels.
+    """
+    reach = near.shape[2] // 2
+    places = np.broadcast_to(_places(), first.shape)
+    weight = near.sum(axis=2)
+    seen = first + (near * np.arange(-reach, reach + 1)).sum(axis=2) / np.maximum(weight, 1e-6)
+    told = np.where(weight > 0, weight, np.nan)
+    told[(weight > 0).sum(axis=1) == 0] = 0.0
+    weight = np.minimum(weight, 2 * np.nanmedian(told, axis=1, keepdims=True)) + 1e-9
+    for _ in range(3):
+        total = weight.sum(axis=1, keepdims=True)
+        centre, level = ((weight * what).sum(axis=1, keepdims=True) / total for what in (places, seen))
+        spread = (weight * (places - centre) ** 2).sum(axis=1, keepdims=True) + 0.02 * total  # little tells no slope
+        slope = (weight * (places - centre) * (seen - level)).sum(axis=1, keepdims=True) / spread
+        middle = level - slope * centre
+        misses = np.abs(seen - middle - slope * places)
+        weight = weight * np.clip(1.5 - misses / 2, 0.0, 1.0) + 1e-9
+    shows = near.max(axis=2).mean(axis=1)
+    return np.stack([(middle[:, 0] - printed) / DETAIL, slope[:, 0] / DETAIL, shows], axis=1)
 
 
 def _completed(boxes: np.ndarray, found: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ that an answer never lands on another question.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from ox_classifier.sheets.straighten import NEEDED, View
 if TYPE_CHECKING:
     from ox_classifier.classifier import Classifier
 
-AHEAD = 2  # photographs that are opened and straightened at once
+MOST_AT_ONCE = 4  # photographs that are read at once, each by a core of its own; each takes some 300 MB
 MOST_MARGIN = 4.0  # mm that a mark is followed out of its box
 UNPLACED = 0.4  # of the frames: where more are not where the layout has them, it is another page
 SHOWN = 5.0  # pixels a millimetre of the pictures that people look at
@@ -98,7 +99,10 @@ def read_sheet(path: Path | str, layout: Layout, classifier: Classifier) -> Phot
 
 
 def read_sources(found: Iterable[Source], layout: Layout, classifier: Classifier) -> Iterator[Photo]:
-    """Read many photographs, in their order; one that can't be opened has a note that says so."""
+    """Read many photographs, in their order; one that can't be opened has a note that says so.
+
+    As many at once as there are cores: a classifier of one thread is quickest here, as more get in each other's way.
+    """
 
     def one(source: Source) -> Photo:
         try:
@@ -111,8 +115,9 @@ def read_sources(found: Iterable[Source], layout: Layout, classifier: Classifier
 
 def _ahead(work, items: Iterable) -> Iterator:
     items = iter(items)
-    with ThreadPoolExecutor(AHEAD) as pool:
-        waiting = [pool.submit(work, item) for item in islice(items, AHEAD + 1)]
+    workers = min(MOST_AT_ONCE, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = [pool.submit(work, item) for item in islice(items, workers + 1)]
         while waiting:
             done = waiting.pop(0).result()
             waiting += [pool.submit(work, item) for item in islice(items, 1)]
