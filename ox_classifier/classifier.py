@@ -136,7 +136,7 @@ class Classifier:
         except FileNotFoundError:
             raise no_network(run) from None
         an_image = activations.bytes_an_image(run.onnx_file, self.rule.shape)
-        self.batch = self.asked_batch or max(1, min(BATCH, MOST_BATCH_BYTES // an_image))
+        self.batch = self.asked_batch or fitting_batch(an_image)
 
     def __repr__(self) -> str:
         return f"Classifier({str(self.path)!r}, classes={self.classes!r})"
@@ -242,6 +242,11 @@ class Classifier:
         answers = self.probabilities(pixels)
         blank = are_blank(pixels) if self.decision.blank else np.zeros(len(pixels), dtype=bool)
         return zip(answers, self.decision.reasons(answers, blank), strict=True)
+
+
+def fitting_batch(bytes_an_image: int) -> int:
+    """How many images go through a network at once, one of which takes so many bytes in it."""
+    return max(1, min(BATCH, MOST_BATCH_BYTES // bytes_an_image))
 
 
 def _count(setting: str, value: int | None, most: int) -> int | None:

@@ -70,6 +70,7 @@ def test_a_cell_of_the_matrix_shows_its_images(page, hostile):
     assert f"{len(expected)} of {len(rows)} images" in page.inner_text("#count")
     page.reload()  # the address alone brings the view back
     assert cards(page) == [printed(row["path"]) for row in expected]
+    assert page.inner_text("#clear") == "Show all wrong ones again"
     page.click("#clear")
     wrong = [row for row in rows if row["label"] != row["predicted"]]
     assert len(cards(page)) == len(wrong) and view(page) == {}

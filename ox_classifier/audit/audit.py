@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -14,6 +15,7 @@ from ox_classifier.audit.columns import Columns, common
 from ox_classifier.audit.duplicates import duplicate_pairs
 from ox_classifier.audit.findings import Copies, Finding
 from ox_classifier.audit.fingerprint_table import FingerprintTable
+from ox_classifier.audit.looks import Look
 from ox_classifier.audit.text import FEW
 from ox_classifier.data.contents import Contents
 from ox_classifier.data.decoding import Decoding
@@ -61,22 +63,32 @@ class Audit:
         }
 
 
-def quick_check(listing: Listing, *, cache: Path | None = None, decoded: Decoding | None = None) -> Audit:
+def quick_check(
+    listing: Listing,
+    *,
+    cache: Path | None = None,
+    decoded: Decoding | None = None,
+    looked: Iterable[Look] | None = None,
+) -> Audit:
     """What training must know before it starts: unreadable files, copies across splits, one picture under two labels.
 
     Reads every file once (see `looks.look`); `decoded`, of the files of the listing, gets their pixels at that.
+    `looked`, if given, is what was seen of these files just now, which are not read again.
     """
-    return _audit(listing, cache, decoded, thorough=False)
+    return _audit(listing, _looks(listing, cache, decoded) if looked is None else looked, thorough=False)
 
 
 def check(listing: Listing, *, cache: Path | None = None) -> Audit:
     """`quick_check`, and copies inside splits, blanks, outliers, imbalance, and what other tools misread."""
-    return _audit(listing, cache, None, thorough=True)
+    return _audit(listing, _looks(listing, cache, None), thorough=True)
 
 
-def _audit(listing: Listing, cache: Path | None, decoded: Decoding | None, *, thorough: bool) -> Audit:
+def _looks(listing: Listing, cache: Path | None, decoded: Decoding | None) -> Iterator[Look]:
+    return looks.look([image.file for image in listing.images], cache=cache, decoded=decoded)
+
+
+def _audit(listing: Listing, each: Iterable[Look], *, thorough: bool) -> Audit:
     images, bad, contents = [], [], Contents()
-    each = looks.look([image.file for image in listing.images], cache=cache, decoded=decoded)
     with TemporaryFile(buffering=0) as file:
         fingerprints = FingerprintTable(file)
         measured = Columns(fingerprints)

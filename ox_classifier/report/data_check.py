@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ox_classifier.audit import audit, looks
 from ox_classifier.audit.findings import Finding
+from ox_classifier.audit.looks import Look
 from ox_classifier.audit.measurements import Measurements
 from ox_classifier.data.listing import LabelledImage, Listing
 
@@ -30,16 +31,20 @@ class DataCheck:
 def data_check(rows: Iterable[tuple[str, str, str]], root: Path, classes: Sequence[str]) -> DataCheck:
     """Look at files given as (path below root, label, split); those seen before are not opened again."""
     listed = {path: LabelledImage((root / path).as_posix(), label, split) for path, label, split in rows}
-    digests, sides, there = {}, {}, []
-    for (path, image), look in zip(listed.items(), looks.look([i.file for i in listed.values()]), strict=True):
-        if look.content:
-            digests[path] = look.content.hex()
-        if isinstance(look.found, Measurements):
-            sides[path] = max(look.found.size)
-            there.append(image)
-    found = audit.quick_check(Listing(root, tuple(classes), tuple(there)))
+    digests, sides = {}, {}
+
+    def looked() -> Iterator[Look]:
+        for path, look in zip(listed, looks.look([image.file for image in listed.values()]), strict=True):
+            if look.content:
+                digests[path] = look.content.hex()
+            if isinstance(look.found, Measurements):
+                sides[path] = max(look.found.size)
+            yield look
+
+    found = audit.quick_check(Listing(root, tuple(classes), tuple(listed.values())), looked=looked())
     names = {image.path: (path, image.label, image.split) for path, image in listed.items()}
-    return DataCheck(digests, sides, _copies(found.duplicates, names), found.findings, gone=len(listed) - len(there))
+    findings = [one for one in found.findings if one.kind != "unreadable"]  # `gone` says that
+    return DataCheck(digests, sides, _copies(found.duplicates, names), findings, gone=len(found.bad))
 
 
 def _copies(

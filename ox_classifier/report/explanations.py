@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,6 @@ from ox_classifier.report.network_end import NetworkEnd
 from ox_classifier.report.read_ahead import read_ahead
 from ox_classifier.report.watch import Watch
 from ox_classifier.runs import Run
-
-BATCH = 8
 
 
 def network_end(run: Run) -> NetworkEnd | None:
@@ -53,21 +52,22 @@ def explain(
     for path in paths:
         by_network[folds.get(path)].append(path)
     maps: dict[str, np.ndarray] = {}
-    todo = track(_batches(by_network), label="looking for what decided", total=-(-len(paths) // BATCH))
-    ends = {None: watch.end}
-    for fold, some in todo:
-        if fold not in ends:
-            ends[fold] = _end_of(run.path.parent / fold)
-        pixels = _read(run, some, files)
-        if pixels:
-            _look(list(pixels), np.stack(list(pixels.values())), ends[fold], watch, maps)
+    todo = iter(track(range(len(paths)), label="looking for what decided", total=len(paths)))
+    for fold, some in by_network.items():
+        end = watch.end if fold is None else _end_of(run.path.parent / fold)
+        size = end.batch(run.rule.shape) if end else 1
+        decoded = zip(some, read_ahead(lambda path: _pixels(run, path, files, watch), some), strict=True)
+        while batch := list(islice(decoded, size)):
+            there = {path: pixels for (path, pixels), _ in zip(batch, todo, strict=False) if pixels is not None}
+            if there:
+                _look(list(there), np.stack(list(there.values())), end, watch, maps)
     return maps
 
 
 def look_at_the_rest(run: Run, files: Mapping[str, Path], watch: Watch) -> None:
     """Tell the watch of images that were predicted earlier what their ink is like, or slices would lack them."""
     missing = [path for path in files if path not in watch.inks]
-    pixels = read_ahead(lambda path: _read(run, [path], files).get(path), missing)
+    pixels = read_ahead(lambda path: _pixels(run, path, files, watch), missing)
     todo = track(zip(missing, pixels, strict=True), label="looking at images again", total=len(missing))
     for path, image in todo:
         if image is not None:
@@ -84,12 +84,6 @@ def _look(paths: list[str], pixels: np.ndarray, end: NetworkEnd | None, watch: W
         watch.look([paths[i] for i in missing], pixels[missing])
 
 
-def _batches(by_network: Mapping[str | None, Sequence[str]]):
-    for fold, paths in by_network.items():
-        for start in range(0, len(paths), BATCH):
-            yield fold, paths[start : start + BATCH]
-
-
 def _end_of(folder: Path) -> NetworkEnd | None:
     try:
         return network_end(Run(folder))
@@ -97,11 +91,9 @@ def _end_of(folder: Path) -> NetworkEnd | None:
         return None
 
 
-def _read(run: Run, paths: Sequence[str], files: Mapping[str, Path]) -> dict[str, np.ndarray]:
-    found = {}
-    for path in paths:
-        try:
-            found[path] = images.as_float(images.read(files[path], run.rule))
-        except ImageError:
-            continue
-    return found
+def _pixels(run: Run, path: str, files: Mapping[str, Path], watch: Watch) -> np.ndarray | None:
+    """What the network sees of an image, as the watch kept it or decoded again; None if it can't be read."""
+    try:
+        return images.as_float(watch.kept[path] if path in watch.kept else images.read(files[path], run.rule))
+    except ImageError:
+        return None

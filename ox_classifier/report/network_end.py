@@ -12,6 +12,8 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from ox_classifier import activations
+from ox_classifier.classifier import fitting_batch
 from ox_classifier.report.gradients import Node, NotKnownError, back_through, constants_of
 from ox_classifier.report.mirrored_looks import mirror, plain_network, unmirror
 from ox_classifier.session import open_session
@@ -55,7 +57,7 @@ class NetworkEnd:
     """
 
     def __init__(self, file: Path):
-        self.model = onnx.load(file)
+        self.file, self.model = file, onnx.load(file)
         self.plain, self.looks = plain_network(self.model)
         self.end = find_end(self.plain.graph)
         self.input = pixels_of(self.model.graph)
@@ -65,6 +67,10 @@ class NetworkEnd:
         """How many features there are."""
         last = next(node for node in reversed(self.end.chain) if node.kind in ("MatMul", "Gemm"))
         return last.constants[0].shape[1 if last.attributes.get("transB") else 0]
+
+    def batch(self, shape: tuple[int, int, int]) -> int:
+        """How many images of a shape go through the network at once; see `Classifier`."""
+        return fitting_batch(activations.bytes_an_image(self.file, shape))
 
     @cached_property
     def with_features(self) -> onnxruntime.InferenceSession:

@@ -25,7 +25,7 @@ from ox_classifier.runs import Run
 PREFERRED = ("test", "held-out", "val", "train")  # the split shown first
 EMBEDDED_BYTES = 8_000_000  # of pictures in the page, a third more as text
 BESIDE_BYTES = 1_000_000  # the same of training images
-MOST_EMBEDDED = 2_000  # images; of more, the wrong and the least certain
+MOST_EMBEDDED, LEAST_CERTAIN = 2_000, 500  # images; of more, the wrong ones and so many of the least certain
 MOST_EXPLAINED, LEAST_EXPLAINED = 300, 60  # with Grad-CAM: the wrong, and the least certain where these are few
 OUTSIDE = "A training image: judged by a network that had not learned from it, and no part of the figures above."
 
@@ -56,9 +56,10 @@ def html(
     files = {path: root / path for path in rows.paths}
     interest = [table.paths[i] for i in by_interest(table)]
     doubted = list(rows.paths[len(table.paths) :])
-    embedded = _pictures([*interest[:MOST_EMBEDDED], *doubted], files, run)
-    watch = evidence.watch
     wrong = int((table.predicted != table.truth).sum())
+    most = MOST_EMBEDDED if len(table.paths) <= MOST_EMBEDDED else min(MOST_EMBEDDED, wrong + LEAST_CERTAIN)
+    watch = evidence.watch
+    embedded = _pictures([*interest[:most], *doubted], files, run, watch)
     explained = interest[: min(MOST_EXPLAINED, max(LEAST_EXPLAINED, wrong))]
     maps = explanations.explain(run, explained, files, watch, explanations.fold_of(run))
     explanations.look_at_the_rest(run, {path: files[path] for path in table.paths}, watch)
@@ -123,8 +124,9 @@ def _with_doubts(table: Predictions, doubts: Doubts | None) -> Predictions:
     )
 
 
-def _pictures(chosen: Sequence[str], files: Mapping[str, Path], run: Run) -> dict[str, Shot]:
-    found = shots.shots([files[path] for path in chosen], run.rule, most_bytes=EMBEDDED_BYTES)
+def _pictures(chosen: Sequence[str], files: Mapping[str, Path], run: Run, watch: Watch) -> dict[str, Shot]:
+    seen = {files[path]: pixels for path, pixels in watch.kept.items()}
+    found = shots.shots([files[path] for path in chosen], run.rule, most_bytes=EMBEDDED_BYTES, seen=seen)
     return {path: shot for path, shot in zip(chosen, found, strict=False) if shot}
 
 
@@ -163,7 +165,7 @@ def _nearness(run: Run, watch: Watch) -> str:
 
 def _findings(run: Run, check: DataCheck) -> list[dict]:
     """What the data check says today, and what training set aside."""
-    found = [{"level": one.level, "sentence": one.sentence} for one in check.findings if one.kind != "unreadable"]
+    found = [{"level": one.level, "sentence": one.sentence} for one in check.findings]
     bad = len(run.read_table("bad_files.csv")) if (run.path / "bad_files.csv").is_file() else 0
     if bad:
         found.append({"level": "warning", "sentence": f"{bad:,} files could not be read and were set aside."})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
+import numpy as np
 from PIL import Image
 
 from ox_classifier.data import images
@@ -33,14 +35,17 @@ class Shot:
         return len(self.decoded) + len(self.seen)
 
 
-def shots(paths: Sequence[Path], rule: PixelRule, *, most_bytes: int) -> list[Shot | None]:
+def shots(
+    paths: Sequence[Path], rule: PixelRule, *, most_bytes: int, seen: Mapping[Path, np.ndarray] = MappingProxyType({})
+) -> list[Shot | None]:
     """Pictures of the images in this order, as long as all together take no more than `most_bytes`.
 
-    An image that can't be read any more has None.
+    `seen` are pixels by the rule, of those that need not be decoded for it. An image that can't be read any more has
+    None.
     """
     found: list[Shot | None] = []
     left = most_bytes
-    for shot in read_ahead(lambda path: _shot(path, rule), paths):
+    for shot in read_ahead(lambda path: _shot(path, rule, seen.get(path)), paths):
         left -= len(shot) if shot else 0
         if left < 0:
             break
@@ -65,11 +70,12 @@ def data_uri(webp: bytes | None) -> str:
     return f"data:image/webp;base64,{base64.b64encode(webp).decode('ascii')}" if webp else ""
 
 
-def _shot(path: Path, rule: PixelRule) -> Shot | None:
+def _shot(path: Path, rule: PixelRule, seen: np.ndarray | None) -> Shot | None:
     try:
         picture = images.open_picture(path, at_least=(max(SIDE, rule.width), max(SIDE, rule.height)))
         alike = picture.format not in images.JPEGS or (rule.crop == "none" and min(rule.width, rule.height) >= SIDE)
-        seen = picture.fitted(rule) if alike else images.read(path, rule)  # a JPEG is decoded as small as it may be
+        if seen is None:  # a JPEG is decoded as small as it may be
+            seen = picture.fitted(rule) if alike else images.read(path, rule)
     except ImageError:
         return None
     return Shot(_webp(picture.image, SIDE), _webp(images.from_array(seen), SIDE_SEEN))

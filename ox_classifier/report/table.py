@@ -77,13 +77,22 @@ def answers(
         probabilities.append(answer.probabilities)
         reasons.append(answer.reason or "")
         if watch:
-            watch.take(row["path"])
+            watch.take(row["path"], interest(answer.probabilities, truth[-1]))
     if not rows:
         raise UsageError(f"none of the {len(used)} images can be read; the first: {lost[0]}")
     for error in lost:
         say(f"left out, as it can't be read: {error}")
     paths, names = tuple(row["path"] for row in rows), tuple(row["split"] for row in rows)
     return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities), tuple(reasons))
+
+
+def interest(probabilities: np.ndarray, truth: int) -> float:
+    """How much an image is worth looking at: one that is wrong by its loss, any other less, the less certain the more.
+
+    `run_page.by_interest` has the same order.
+    """
+    wrong = int(probabilities.argmax()) != truth
+    return 1 - float(probabilities[truth]) if wrong else -float(probabilities.max())
 
 
 def held_out(run: Run) -> Predictions:

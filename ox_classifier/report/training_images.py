@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 
-from ox_classifier.classifier import BATCH
 from ox_classifier.console import track
 from ox_classifier.data import images
 from ox_classifier.data.images import ImageError
@@ -84,7 +83,7 @@ def _computed(run: Run, end: NetworkEnd, chosen: Sequence[str]) -> tuple[list[st
     decoded = zip(chosen, read_ahead(lambda path: _read(run, path), chosen), strict=True)
     tracked = track(decoded, label="looking at training images", total=len(chosen))
     there = ((path, pixels) for path, pixels in tracked if pixels is not None)
-    while batch := list(islice(there, BATCH)):
+    while batch := list(islice(there, end.batch(run.rule.shape))):
         paths += [path for path, _ in batch]
         parts.append(end.features(images.as_float(np.stack([pixels for _, pixels in batch]))))
     return (paths, np.concatenate(parts)) if parts else None

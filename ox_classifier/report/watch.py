@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Sequence
 
@@ -12,9 +13,13 @@ from ox_classifier.report.ink import Ink, ink
 from ox_classifier.report.neighbours import Nearest, Neighbours
 from ox_classifier.report.network_end import NetworkEnd
 
+KEPT_BYTES = 64 << 20  # of pixels: some 950 images of 150 x 150
+
 
 class Watch:
     """What was seen of images as a classifier answered: `inks` and `nearest`, by path.
+
+    `kept` are the pixels (uint8, by path) of as many of the most interesting ones as `KEPT_BYTES` hold.
 
     `end` and `neighbours` may be None where a network can't be looked into.
     """
@@ -23,7 +28,9 @@ class Watch:
         self.end, self.neighbours = end, neighbours
         self.inks: dict[str, Ink] = {}
         self.nearest: dict[str, Nearest] = {}
-        self._waiting: deque[tuple[Ink, Nearest | None]] = deque()
+        self.kept: dict[str, np.ndarray] = {}
+        self._least: list[tuple[float, str]] = []  # a heap of what is kept, the least interesting first
+        self._waiting: deque[tuple[np.ndarray, Ink, Nearest | None]] = deque()
 
     def attach(self, classifier: Classifier) -> None:
         """Stand between a classifier and its network from now on; what it answers stays the same."""
@@ -35,12 +42,21 @@ class Watch:
         (pixels,) = feed.values()
         answer, *features = self._session.run(None, feed)
         plain = features[0][: len(pixels)] if features else None  # those of mirror images come after
-        self._waiting.extend(zip(ink(pixels), self._near(plain, len(pixels)), strict=True))
+        self._waiting.extend(zip(pixels, ink(pixels), self._near(plain, len(pixels)), strict=True))
         return [answer]
 
-    def take(self, path: str) -> None:
-        """Say which image the next answer is of; answers come in order."""
-        self._keep(path, *self._waiting.popleft())
+    def take(self, path: str, interest: float) -> None:
+        """Say which image the next answer is of, and how likely it is to be looked at again; answers come in order."""
+        pixels, seen, nearest = self._waiting.popleft()
+        self._keep(path, seen, nearest)
+        full = len(self.kept) >= KEPT_BYTES // pixels.size
+        if full and (not self._least or interest <= self._least[0][0]):
+            return
+        if full:
+            _, least = heapq.heappop(self._least)
+            del self.kept[least]
+        heapq.heappush(self._least, (interest, path))
+        self.kept[path] = np.rint(255 * pixels).astype(np.uint8)
 
     def look(self, paths: Sequence[str], pixels: np.ndarray) -> None:
         """See images that were answered without this watch: float32 pixels of shape (n, height, width, channels)."""
