@@ -76,6 +76,49 @@ def test_a_cell_of_the_matrix_shows_its_images(page, hostile):
     assert len(cards(page)) == len(wrong) and view(page) == {}
 
 
+def test_where_nothing_is_wrong_the_page_says_so_and_shows_the_rest(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for split in ("val", "test"):
+        for number in range(4):
+            red(tmp_path / "data" / split / "ox"[number % 2] / f"{number}.png", 250 * (number % 2))
+    run = hand_made.judged_run(tmp_path / "data")
+    report(run, "--split", "test")
+    page = browser.new_page()
+    page.goto(address(run.path / "report" / "report.html"))
+    assert cards(page) == [] and "Every image here is named right." in page.inner_text("#grid")
+    assert page.locator("[data-show-split]").count() == 0  # one split: nothing to choose
+    page.click("#grid button")
+    assert len(cards(page)) == 4 and view(page) == {"show": "all"}
+    page.keyboard.press("/")
+    page.keyboard.type("no such name")
+    assert "No image fits" in page.inner_text("#grid") and page.locator("#grid button").count() == 0
+    page.close()
+
+
+def test_thirty_classes_with_long_names_fit_the_window(browser, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    classes = tuple(f"사과나무 잎사귀 모양 {i}" for i in range(30))
+    truth, count = np.arange(120) % 30, 120
+    chances = np.full((count, 30), 0.01, np.float32)
+    chances[np.arange(count), (truth + (np.arange(count) % 4 == 0)) % 30] = 0.71
+    table = Predictions(classes, tuple(f"test/{i:03}.png" for i in range(count)), ("test",) * count, truth, chances)
+    run = hand_made.judged_run(tmp_path)
+    run.update(classes=list(classes))
+    results = {"test": metrics.summary(chances, truth, classes)}
+    text = run_page.html(
+        run, table, results, Evidence(Watch(), DataCheck()), fingerprint="f", root=tmp_path, folder=tmp_path
+    )
+    (tmp_path / "report.html").write_text(text, encoding="utf-8")
+    for width in (375, 1200):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.goto(address(tmp_path / "report.html"))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        heights = page.eval_on_selector_all(".matrix tbody tr", "all => all.map(one => one.offsetHeight)")
+        assert len(heights) == 30 and max(heights) < 50  # a row is a line, not a letter a line
+        assert page.locator(".tall").bounding_box()["height"] <= 600
+        page.close()
+
+
 def test_splits_sort_and_search(page, hostile):
     rows = [row for row in table(hostile) if row["split"] == "val"]
     page.click('[data-show-split="val"]')

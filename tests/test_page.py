@@ -223,6 +223,14 @@ def test_a_large_map_is_made_smaller_and_keeps_its_mean():
     assert levels.mean() / 255 == pytest.approx(values.mean(), abs=0.01)
 
 
+def test_of_many_classes_the_likeliest_and_the_labels_own_probability_are_told():
+    chances = np.linspace(1, 2, 30, dtype=np.float32)[None].repeat(2, axis=0) / 45
+    table = Predictions(tuple(f"{i:02}" for i in range(30)), ("a", "b"), ("test",) * 2, np.array([3, 28]), chances)
+    first, second = gallery.answers(table, {})["p"]
+    assert [c for c, _ in first] == [29, 28, 27, 26, 25, 24, 23, 22, 3] and first[-1][1] == pytest.approx(chances[0, 3])
+    assert [c for c, _ in second] == [29, 28, 27, 26, 25, 24, 23, 22]
+
+
 def test_a_held_out_split_stands_for_all_folds(hostile):
     """Each image once, by the fold that had not learned from it."""
     rows = [(f"train/{i}.png", CLASSES[i], i + 1, f"{1 - 0.8 * i:.6f}", f"{0.8 * i:.6f}") for i in (0, 1)]

@@ -79,7 +79,7 @@ def answers(rows: Predictions, maps: Mapping[str, np.ndarray]) -> dict:
     return {
         "predicted": rows.predicted.tolist(),
         "loss": [round(float(loss), 6) for loss in rows.losses],
-        "p": _probabilities(rows.probabilities),
+        "p": _probabilities(rows.probabilities, rows.truth),
         "reason": {i: printable(reason) for i, reason in enumerate(rows.why) if reason},
         "map": _by_row(rows.paths, {path: _packed(found) for path, found in maps.items()}),
     }
@@ -106,12 +106,17 @@ def _by_row(paths: Sequence[str], found: Mapping[str, object]) -> dict[int, obje
     return {i: found[path] for i, path in enumerate(paths) if path in found}
 
 
-def _probabilities(probabilities: np.ndarray) -> list:
-    """Each row's probabilities to the last bit; of many classes [class, probability], the likeliest first."""
+def _probabilities(probabilities: np.ndarray, truth: np.ndarray) -> list:
+    """Each row's probabilities to the last bit; of many classes [class, probability], the likeliest first, and the
+    label's.
+    """
     if probabilities.shape[1] <= MOST_CLASSES:
         return [list(map(_number, row)) for row in probabilities]
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :LIKELIEST]
-    return [[[int(i), _number(row[i])] for i in likeliest] for row, likeliest in zip(probabilities, order, strict=True)]
+    return [
+        [[int(i), _number(row[i])] for i in dict.fromkeys([*likeliest, label])]
+        for row, likeliest, label in zip(probabilities, order, truth, strict=True)
+    ]
 
 
 def _number(value: np.floating) -> float:

@@ -12,6 +12,7 @@ from ox_classifier.names import printable
 from ox_classifier.runs import Run
 
 WIDE = 540  # of the strip that shows an interval
+MOST_NAMED, NAMED = 8, 6  # classes in a sentence; of more than the first, only so many
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -86,11 +87,18 @@ def brief(run: Run) -> list[tuple[str, str]]:
     ]
 
 
+def _listed(classes: Sequence[str]) -> str:
+    names = list(map(printable, classes))
+    if len(names) > MOST_NAMED:
+        return f"{len(names)} classes ({', '.join(names[:NAMED])} and {len(names) - NAMED} others)"
+    return ", ".join(names)
+
+
 def about(run: Run) -> list[str]:
     """What was trained on what, with the settings that matter most, in sentences."""
     counts = {split: sum(classes.values()) for split, classes in run.counts.items() if classes}
     images = ", ".join(f"{count:,} in {split}" for split, count in counts.items() if count)
-    said = [f"{run.arch} learned to tell {', '.join(map(printable, run.classes))} apart."]
+    said = [f"{run.arch} learned to tell {_listed(run.classes)} apart."]
     if images:
         said.append(f"Images of {printable(run.data_source)}: {images}.")
     said.append(f"It sees every image as {run.rule}.")

@@ -74,6 +74,7 @@ def html(
         "views": list(results),
         "show": "wrong",
         "counted": "images",
+        "nothing": {"wrong": "Every image here is named right.", "marked": "Nothing is marked yet."},
         "start": next(split for split in PREFERRED if split in results),
         "nearness": _nearness(run, watch),
         "outside": OUTSIDE,

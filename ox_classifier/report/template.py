@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
@@ -25,7 +26,7 @@ def render(name: str, values: Mapping[str, object], *, style: str, script: str |
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value,
+        finalize=lambda value: _shown(value) if isinstance(value, str) and not hasattr(value, "__html__") else value,
     )
     own = {"style": _text([LOOK, style])} | ({"script": _text([script])} if script else {})
     hashes = {f"{kind}_hash": _hash(text) for kind, text in own.items()}
@@ -38,6 +39,10 @@ def in_script(data: object) -> Markup:
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
+
+
+def _shown(text: str) -> str:
+    return re.sub(r"(?<=\d) %", "\u00a0%", printable(text))  # a line never ends between number and sign
 
 
 def _text(names: Sequence[str]) -> Markup:

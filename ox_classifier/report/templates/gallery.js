@@ -190,7 +190,12 @@
     drawMore();
     say("");
     at("clear").hidden = ["show", "true", "predicted", "q", "slice"].every((key) => state[key] === start[key]);
-    if (!found.length) at("grid").append(make("li", { class: "note" }, "none"));
+    if (!found.length) at("grid").append(make("li", { class: "none" }, ...nothing()));
+  };
+  const nothing = () => {
+    const all = ["true", "predicted", "q", "slice"].every((key) => state[key] === "") && state.show !== "all" && count > 0;
+    const told = data.nothing[state.show] ?? "No image fits what is chosen above.";
+    return all ? [`${told} `, make("button", { type: "button", "data-kind": "all" }, "Show all")] : ["No image fits what is chosen above."];
   };
   const goTo = (position) => {
     if (!found.length) return;
