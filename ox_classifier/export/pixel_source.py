@@ -15,7 +15,7 @@ from ox_classifier.errors import OxError
 from ox_classifier.pixels import PixelRule
 
 OWN = "ox_classifier"
-PACKAGES = {"numpy": "numpy", "PIL": "pillow", "scipy": "scipy"}  # OpenCV is used where it is, never needed
+PACKAGES = {"numpy": "numpy", "PIL": "pillow"}  # OpenCV is used where it is, never needed
 FUTURE = "from __future__ import annotations"
 HEAD = '''"""A picture → the pixels that this network was trained on and must be asked with.
 
