@@ -484,7 +484,7 @@ def test_the_page_shows_it_at_any_width(unsure):
             assert f"mostly '{KOREAN[1]}' taken for '{KOREAN[0]}'" in page.inner_text("#robustness")
             tick, picture = (page.locator(f"#robustness figure {what}").nth(3) for what in ("text.tick", "img"))
             worse = [text.replace("\u00a0", " ") for text in page.locator("#robustness .worse").all_inner_texts()]
-                assert worse == ["worse from 7 % on", "worse from 5 % on"]
+            assert worse == ["worse from 7 % on", "worse from 5 % on"]
             assert tick.is_visible() and picture.is_visible()
             page.close()
     assert faults == []
