@@ -49,9 +49,10 @@ LENET = {
     "ema_epochs": 1,
     "dropout": 0.5,
 }
+VGG16 = FROZEN | {"crop": "ink", "learning_rate": 5e-4}
 ARCHITECTURES = {
     "lenet": Architecture("LeNet-style CNN of the O/X exercise", 22, LENET),
-    "vgg16": Architecture("frozen VGG16 with a new head", 32, FROZEN | {"learning_rate": 5e-4}, True, 13),
+    "vgg16": Architecture("frozen VGG16 with a new head", 32, VGG16, True, 13),
     "mobilenetv2": Architecture("frozen MobileNetV2 with a new head", 32, FROZEN, True, 52),
     "efficientnetv2b0": Architecture("frozen EfficientNetV2-B0 with a new head", 32, FROZEN, True, 91),
     "resnet50v2": Architecture("frozen ResNet50V2 with a new head", 32, FROZEN, True, 53),

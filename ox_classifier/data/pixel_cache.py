@@ -26,7 +26,7 @@ from ox_classifier.errors import UsageError
 from ox_classifier.files import PART, replacing
 from ox_classifier.pixels import PixelRule
 
-VERSION = 1  # raise it when the way that pixels are decoded, or this file, changes
+VERSION = 2  # raise it when the way that pixels are decoded, or this file, changes
 MAGIC = b"ox-pixels"
 SHARE = 0.2  # of what the caches may hold
 MOST_FILES = 32  # of one rule

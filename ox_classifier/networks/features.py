@@ -19,7 +19,7 @@ from ox_classifier.networks.feature_store import KEY_BYTES, FeatureStore
 
 # the augmenter's settings that decide a view's pixels, beside the transform drawn for it
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
-FORMAT = 3  # raise it when the same key would mean other pixels
+FORMAT = 4  # raise it when the same key would mean other pixels
 
 
 class Images(Protocol):
