@@ -32,9 +32,9 @@ DIGITS = 4  # of a probability that example.py prints
 TINY = {
     "lenet": "--data marks --image-size 64 --epochs 6",
     "cnn-dense": "--data digits --epochs 6",
-    "vgg16": "--data marks --image-size 112 --views 2 --epochs 20",
+    "vgg16": "--data marks --image-size 64 --views 2 --epochs 20",
 }
-MARKS, LEARNED = {"train": 200, "val": 100, "test": 10}, 1200  # images a class; digits of 1,797
+MARKS, LEARNED = {"train": 100, "val": 50, "test": 10}, 1200  # images a class; digits of 1,797
 ASK = "from importlib.metadata import distributions as d; print(*sorted({x.name for x in d()}))"
 
 
