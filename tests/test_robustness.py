@@ -430,7 +430,10 @@ def test_the_page_shows_it_at_any_width(unsure):
             assert page.locator("#robustness img").count() == 6 * len(KINDS)
             assert f"mostly '{KOREAN[1]}' taken for '{KOREAN[0]}'" in page.inner_text("#robustness")
             tick, picture = (page.locator(f"#robustness figure {what}").nth(3) for what in ("text.tick", "img"))
-            assert page.locator("#robustness .worse").all_inner_texts() == ["worse from 7 % on", "worse from 5 % on"]
+            assert page.locator("#robustness .worse").all_inner_texts() == [
+                "worse from 7\u00a0% on",
+                "worse from 5\u00a0% on",
+            ]
             assert tick.is_visible() and picture.is_visible()
             page.close()
     assert faults == []

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ox_classifier.names import printable
-from ox_classifier.report import page, template
+from ox_classifier.report import template
 from ox_classifier.report.compared import Compared
 from ox_classifier.report.comparison import Comparison
 
@@ -21,7 +21,7 @@ def html(found: Comparison, compared: Compared, images: Mapping[str, object]) ->
         "views": [_view(found, run) for run in range(1, len(found.names))],
         "missed": len(images["path"]),
         "notes": _notes(images),
-        "data": page.in_script(images),
+        "data": template.in_script(images),
     }
     return template.render("comparison.html", values, style="report.css", script="gallery.js")
 
