@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,10 +12,14 @@ import numpy as np
 import onnx
 import pytest
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from typer.testing import CliRunner
 
-from ox_classifier import onnx_file
+from ox_classifier import onnx_file, runs
 from ox_classifier.classifier import Classifier
+from ox_classifier.cli import app
+from ox_classifier.devices import quiet_tensorflow
 from ox_classifier.errors import UsageError
+from ox_classifier.report import explanations
 from tests import hand_made
 from tests.hand_made import RED, network
 
@@ -246,3 +251,28 @@ def test_the_look_takes_milliseconds_and_imports_no_onnx(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.tensorflow
+def test_a_network_of_other_images_looks_at_no_training_image(tiny_run, tmp_path):
+    """A run.json that asked for 4096 pixels a side made `ox report` take 10 GB, and end in a traceback."""
+    (tmp_path / "runs").mkdir()
+    run = runs.Run(shutil.copytree(tiny_run.path, tmp_path / "runs" / "larger"))
+    assert explanations.network_end(run) is not None
+    run.update(pixels=run.config["pixels"] | {"height": 4096, "width": 4096})
+    assert explanations.network_end(run) is None
+    done = CliRunner().invoke(app, ["report", "larger"])
+    assert done.exit_code == 2 and "expected images of shape [4096, 4096, 3]" in done.stderr
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("words", [["inspect"], ["export", "--out", "out"]])
+def test_the_saved_network_of_another_run_is_one_sentence(tiny_run, tmp_path, words):
+    keras = quiet_tensorflow().keras
+    (tmp_path / "runs").mkdir(exist_ok=True)
+    place = shutil.copytree(tiny_run.path, tmp_path / "runs" / "other")
+    layers = [keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(1, activation="sigmoid")]
+    keras.Sequential(layers).save(place / "model.keras")
+    done = CliRunner().invoke(app, [words[0], "other", *words[1:]])
+    assert done.exit_code == 2 and "is not the network of this run" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -111,6 +111,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="PIL")  # what is wrong with a file is said once, by us
     if sys.stdout is None:  # closed by `>&-`
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    if sys.stderr is None:  # what is said would go to stdout, and a file of ours would be number 2
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:

@@ -58,7 +58,8 @@ def write(run: Run, form: Format, out: Path, *, int8: bool = False, licence: str
     staging.check_place(out, otherwise=" with --out")
     images, classifier = held.held_out(run), Classifier(run)
     temperature = run.assurance.temperature
-    model = convert.answering(saved.load(run.keras_file), temperature, mirrored(run))
+    trained = saved.load_classifier(run.keras_file, run.rule.shape, len(run.classes))
+    model = convert.answering(trained, temperature, mirrored(run))
     samples = held.samples(run) if int8 else np.zeros((0, *run.rule.shape), np.float32)
     with staging.filling(out) as place:
         convert.convert(convert.Source(run.onnx_file, model, run.classes, samples), form, place, int8=int8)

@@ -42,7 +42,7 @@ def write(run: Run, images: Sequence[Path] = ()) -> tuple[Path, list[layers.Laye
     """
     rule = run.rule
     pixels = [as_float(read(path, rule)) for path in images]  # before the slow part: a wrong path is told at once
-    model = saved.load(run.keras_file)
+    model = saved.load_classifier(run.keras_file, rule.shape, len(run.classes))
     folder = run.folder("inspect")
     rows = layers.layer_table(model)
     write_text(folder / "layers.txt", layers.layer_text(rows) + "\n")

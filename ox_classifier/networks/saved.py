@@ -36,6 +36,22 @@ def load(path: Path) -> keras.Model:
         raise UsageError(f"{path} can't be read ({' '.join(str(error).split())[:200]}): train again") from None
 
 
+def load_classifier(path: Path, shape: tuple[int, int, int], classes: int) -> keras.Model:
+    """Open the saved network of a run: images of `shape` (height, width, channels) → so many classes.
+
+    Raises:
+        UsageError: As in `load`, or if it is a network of other images or classes.
+    """
+    model = load(path)
+    outputs = (1, 2) if classes == 2 else (classes,)
+    if model.input_shape != (None, *shape) or model.output_shape not in [(None, count) for count in outputs]:
+        raise UsageError(
+            f"{path} takes and gives {model.input_shape} and {model.output_shape}: expected images of shape "
+            f"{list(shape)} in and probabilities of {classes} classes out; it is not the network of this run"
+        )
+    return model
+
+
 def _planned(config: dict) -> int:
     """How many numbers a network would have, without making them."""
     with keras.StatelessScope(initialize_variables=False):

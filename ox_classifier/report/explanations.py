@@ -24,10 +24,14 @@ from ox_classifier.runs import Run
 
 
 def network_end(run: Run) -> NetworkEnd | None:
-    """The end of a run's network; None where it is missing or ends in another way than those that ox trains."""
+    """The end of a run's network; None where it is missing or ends in another way than those that ox trains.
+
+    None, too, where it takes images of another shape than run.json says, which `Classifier` refuses.
+    """
     try:
         onnx_file.check(run.onnx_file)
-        return NetworkEnd(run.onnx_file)
+        end = NetworkEnd(run.onnx_file)
+        return end if end.takes(run.rule.shape) else None
     except (NotKnownError, UsageError, OSError):
         return None
 

@@ -62,6 +62,11 @@ class NetworkEnd:
         self.end = find_end(self.plain.graph)
         self.input = pixels_of(self.model.graph)
 
+    def takes(self, shape: tuple[int, int, int]) -> bool:
+        """Whether its input is images of that height, width and channels, or leaves a side open."""
+        sides = [dim.dim_value for dim in self.model.graph.input[0].type.tensor_type.shape.dim[1:]]
+        return all(side in (0, wanted) for side, wanted in zip(sides, shape, strict=False))
+
     @property
     def width(self) -> int:
         """How many features there are."""

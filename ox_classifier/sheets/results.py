@@ -238,7 +238,7 @@ def corrected(found: Sequence[Line], path: Path, classes: Sequence[str]) -> list
 def _rows(path: Path, columns: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     """Where each row stands, and its cells."""
     try:
-        limits.check_file(path, limits.MOST_TABLE)
+        limits.check_file(path, limits.MOST_JSON)
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist: give a CSV with the columns {','.join(columns)}") from None
     text, _ = next(table_text.texts(path))
