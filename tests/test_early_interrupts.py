@@ -12,6 +12,7 @@ import pytest
 PRESS = """
 import os, signal, sys
 left = int(sys.argv.pop(1))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is begun with Ctrl-C ignored
 
 class Press:
     def find_spec(self, name, path=None, target=None):
