@@ -135,8 +135,7 @@ class Classifier:
             self.session = Session(run.onnx_file, self.rule.shape, len(self.classes), threads=self.threads)
         except FileNotFoundError:
             raise no_network(run) from None
-        an_image = activations.bytes_an_image(run.onnx_file, self.rule.shape)
-        self.batch = self.asked_batch or fitting_batch(an_image)
+        self.batch = self.asked_batch or fitting_batch(run.onnx_file, self.rule.shape)
 
     def __repr__(self) -> str:
         return f"Classifier({str(self.path)!r}, classes={self.classes!r})"
@@ -244,9 +243,9 @@ class Classifier:
         return zip(answers, self.decision.reasons(answers, blank), strict=True)
 
 
-def fitting_batch(bytes_an_image: int) -> int:
-    """How many images go through a network at once, one of which takes so many bytes in it."""
-    return max(1, min(BATCH, MOST_BATCH_BYTES // bytes_an_image))
+def fitting_batch(network: Path, shape: tuple[int, int, int]) -> int:
+    """How many images of `shape` (height, width, channels) should go at once through the network of a checked file."""
+    return max(1, min(BATCH, MOST_BATCH_BYTES // activations.bytes_an_image(network, shape)))
 
 
 def _count(setting: str, value: int | None, most: int) -> int | None:

@@ -12,7 +12,6 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from ox_classifier import activations
 from ox_classifier.classifier import fitting_batch
 from ox_classifier.report.gradients import Node, NotKnownError, back_through, constants_of
 from ox_classifier.report.mirrored_looks import mirror, plain_network, unmirror
@@ -75,7 +74,7 @@ class NetworkEnd:
 
     def batch(self, shape: tuple[int, int, int]) -> int:
         """How many images of a shape go through the network at once; see `Classifier`."""
-        return fitting_batch(activations.bytes_an_image(self.file, shape))
+        return fitting_batch(self.file, shape)
 
     @cached_property
     def with_features(self) -> onnxruntime.InferenceSession:
