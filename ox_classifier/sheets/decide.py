@@ -79,7 +79,8 @@ def _before(cell: Cell, mark: Mark, drowned: float) -> Answer | None:
 def _read(mark: Mark, prediction: Prediction) -> Answer:
     label, probability = prediction.label, prediction.probability
     reason = _doubt(shape.measured(mark.ink, mark.beside_line), label) or _network_doubt(prediction)
-    if mark.fainter >= SMALLEST:
+    through = label.lower() == "o" and shape.parted(mark.any_ink) > RING["second_hole"]  # by a paler stroke
+    if through or mark.fainter >= SMALLEST:
         reason = "another, fainter mark in the box"
     return Answer(UNSURE if reason else label, probability, reason, label)
 

@@ -28,15 +28,17 @@ CROSSES = 0.5  # mm between what ends at a frame's line inside and what goes on 
 class Mark:
     """The ink of one answer. `ink` (h, w) bool lies on `picture`, uint8 (h, w, 3), which shows nothing else.
 
+    `any_ink` (h, w) bool is what in the box is darker than paper, paler strokes and the blur of dark ones included.
     `beside_line` (h, w) bool is where a printed line has taken ink away, or may have.
 
     `area` in mm2; `length` in mm, of the longer side of the box about it; `outside` what share of it lies beyond the
-    frame; `reach` (width, height) in mm; `fainter` the length, in mm, of
-    other ink in the box, too pale to be of the same pen.
+    frame; `reach` (width, height) in mm; `fainter` the length, in mm, of other ink in the box, too pale to be of the
+    same pen.
     """
 
     picture: np.ndarray
     ink: np.ndarray
+    any_ink: np.ndarray
     beside_line: np.ndarray
     area: float
     reach: tuple[float, float]
@@ -68,8 +70,9 @@ def lifted(cell: Cell, *, line: float) -> Mark:
     total = int(kept.sum())
     beyond = float((kept & outer).sum() / total) if total else 0.0
     line_near = _grown(~inner & ~outer, *[2 * round(NEAR * DETAIL) + 1] * 2)
-    rest = (dark >= least) & inner & ~line_near & ~_grown(kept, *[2 * round(HALO * DETAIL) + 1] * 2)
-    return Mark(picture, kept, line_near, total / DETAIL**2, reach, beyond, _strewn(rest))
+    any_ink = (dark >= least) & inner
+    rest = any_ink & ~line_near & ~_grown(kept, *[2 * round(HALO * DETAIL) + 1] * 2)
+    return Mark(picture, kept, _pieces(any_ink), line_near, total / DETAIL**2, reach, beyond, _strewn(rest))
 
 
 def _breadths(dark: np.ndarray, frame: tuple, line: float) -> list[float]:

@@ -44,7 +44,7 @@ class Shape:
     @property
     def second_hole(self) -> float:
         """The second largest hole as a share of the largest; 0 without one."""
-        return self.holes[1] / self.holes[0] if len(self.holes) > 1 else 0.0
+        return _second(self.holes)
 
 
 def measured(ink: np.ndarray, beside_line: np.ndarray) -> Shape:
@@ -60,6 +60,15 @@ def measured(ink: np.ndarray, beside_line: np.ndarray) -> Shape:
         _armed(fitted),
         _enclosed(ink),
     )
+
+
+def parted(ink: np.ndarray) -> float:
+    """The second largest hole of ink, bool (h, w), as a share of the largest; 0 without one."""
+    return _second(_holes(_fitted(ink))[0]) if ink.any() else 0.0
+
+
+def _second(holes: tuple[float, ...]) -> float:
+    return holes[1] / holes[0] if len(holes) > 1 else 0.0
 
 
 def _fitted(ink: np.ndarray) -> np.ndarray:
