@@ -85,6 +85,12 @@ def test_a_closed_output_is_no_traceback():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_closed_stderr_puts_nothing_else_on_stdout(tmp_path):
+    command = f"{sys.executable} -m ox_classifier predict nothing 2>&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
+
+
 FIRST_WORDS = """
 import os, sys
 HEAVY = {"numpy", "PIL", "cv2", "tensorflow", "keras", "sklearn", "matplotlib", "onnxruntime"}

@@ -207,6 +207,15 @@ def test_a_folder_that_cannot_be_read_is_a_finding(tmp_path, monkeypatch, capsys
     assert "left out, as it can't be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("splits", [{"": 4}, {"train": 4, "val": 2}])
+def test_a_class_that_seems_to_lack_since_its_folder_cannot_be_read_says_so(tmp_path, monkeypatch, splits):
+    root = draw_folder(tmp_path / "marks", splits)
+    (root / "train" / "o").rename(root / "train" / "ohs") if "train" in splits else (root / "o").rename(root / "ohs")
+    unreadable(monkeypatch, "ohs")
+    with pytest.raises(UsageError, match=r"; this can't be read: .*ohs: you may not read it"):
+        folders.find(root)
+
+
 def test_a_data_folder_that_cannot_be_read_says_so(tmp_path, monkeypatch):
     root = draw_folder(tmp_path / "marks", {"": 4})
     unreadable(monkeypatch, "marks")

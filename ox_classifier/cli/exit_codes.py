@@ -58,7 +58,7 @@ def told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, OSError):
         place = error.filename or "the disk"
         if error.errno == errno.ENOSPC and error.filename2:  # a copy: not where it comes from is full
-            place = os.path.dirname(error.filename2) or "the disk"  # noqa: PTH120 - it may be bytes
+            place = os.path.dirname(os.fsdecode(error.filename2)) or "the disk"  # noqa: PTH120
         if error.errno in IMPOSSIBLE:
             return f"{place} can't be used ({error.strerror}): give another path", 2
         return f"{error.strerror or error}: {place}", 1

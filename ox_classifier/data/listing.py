@@ -80,17 +80,19 @@ def checked(listing: Listing, other: Counter | None = None, *, to_learn: bool = 
         raise UsageError(_nothing_found(listing.root, other or Counter()))
     learned = {i.label for i in listing.images if i.split in ("train", "") or not to_learn}
     classes = tuple(sorted(learned, key=natural_key))
+    closed = f"; this can't be read: {listing.unread[0]}" if listing.unread else ""
     for split in ("val", "test"):
         strangers = sorted({i.label for i in listing.images if i.split == split} - set(classes), key=natural_key)
         if strangers:
             raise UsageError(
                 f"{split} has images of class {', '.join(map(repr, strangers))}, which train lacks "
                 f"(train has {', '.join(map(repr, classes)) or 'none'}): add them to train or remove them from {split}"
+                f"{closed}"
             )
     if to_learn and len(classes) < 2:
         raise UsageError(
             f"{listing.root} has images of one class only ({classes[0]!r}): {_inside(listing, classes[0])}"
-            f"expected two or more classes, as {LAYOUTS}"
+            f"expected two or more classes, as {LAYOUTS}{closed}"
         )
     images = tuple(sorted(listing.images, key=lambda i: natural_key(listing.name(i.path))))
     return replace(listing, classes=classes, images=images)
