@@ -49,8 +49,7 @@ ALLOWED = {
     "training": GROUND
     | {"augmentation", "audit", "blank", "decision", "devices", "classifier", "data", "networks", "reliability", "runs"}
     | {"session"},
-    "report": GROUND
-    | {"activations", "audit", "classifier", "data", "decision", "onnx_file", "reliability", "runs", "session"},
+    "report": GROUND | {"audit", "classifier", "data", "decision", "onnx_file", "reliability", "runs", "session"},
     "sheets": GROUND | {"classifier", "data", "report", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
     "export": GROUND | {"classifier", "data", "devices", "exported", "networks", "report", "runs", "session"},
