@@ -92,7 +92,7 @@ def test_answers_that_are_sure_are_judged_by_themselves():
     expected = binomtest(3, 4).proportion_ci(0.95, method="wilson")
     assert found["accuracy_interval_95"] == pytest.approx([expected.low, expected.high])
     assert figures["accuracy"] == 0.6  # of all five
-    assert "unsure of 1 image: 80.0% answered, 1 of these 4 wrong" in metrics.table({"test": figures})
+    assert "unsure of 1 image: 80.0 % answered, 1 of these 4 wrong" in metrics.table({"test": figures})
     none = metrics.summary(probabilities, truth, ("o", "x"), np.zeros(5, bool))["answered"]
     assert none["coverage"] == 0 and none["accuracy"] is None
     every = metrics.summary(probabilities, truth, ("o", "x"))

@@ -97,7 +97,7 @@ def table(results: dict[str, dict]) -> str:
         sure = result["answered"]
         if sure["images"] < result["images"]:
             unsure, wrong = result["images"] - sure["images"], sure["wrong"]
-            answered = f"{sure['coverage']:.1%} answered, {wrong:,} of these {sure['images']:,} wrong"
+            answered = f"{100 * sure['coverage']:.1f} % answered, {wrong:,} of these {sure['images']:,} wrong"
             lines.append(f"  unsure of {counted(unsure, 'image')}: {answered}")
         lines.append(f"  ROC AUC {auc}   log loss {result['log_loss']:.4f}")
         names = [printable(name) for name in result["classes"]]
