@@ -340,3 +340,9 @@ def test_batches_cover_each_image_once_an_epoch_in_an_order_of_seed_and_epoch():
     again = features.FeatureBatches(extract, np.arange(10), batch_size=4, shuffle=True, seed=5)
     # a resumed run goes on in the order of the undisturbed one
     assert np.concatenate([again.batch(i, 1)[1] for i in range(3)]).tolist() == orders[1]
+
+
+def test_features_of_an_older_decoding_are_in_another_store(monkeypatch):
+    before = features.store_kind("vgg16", (32, 32), "float32", "a" * 32)
+    monkeypatch.setattr(features, "DECODING", features.DECODING + 1)
+    assert features.store_kind("vgg16", (32, 32), "float32", "a" * 32) != before

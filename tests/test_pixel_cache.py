@@ -169,3 +169,11 @@ def test_files_too_fresh_to_be_believed_are_not_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(contents, "RACY_NS", 10**18)
     prepared(draw_folder(tmp_path / "marks", {"train": 9, "val": 3}))
     assert files(tmp_path) == []
+
+
+def test_what_an_older_decoding_made_is_not_found(tmp_path, monkeypatch):
+    digest, image = b"d" * 16, np.full((1, *RULE.shape), 7, np.uint8)
+    PixelCache(RULE, tmp_path).keep([digest], image)
+    assert digest in PixelCache(RULE, tmp_path)
+    monkeypatch.setattr(pixel_cache, "DECODING", pixel_cache.DECODING + 1)
+    assert digest not in PixelCache(RULE, tmp_path)

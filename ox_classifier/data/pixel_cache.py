@@ -24,9 +24,9 @@ import PIL
 from ox_classifier import caches
 from ox_classifier.errors import UsageError
 from ox_classifier.files import PART, replacing
-from ox_classifier.pixels import PixelRule
+from ox_classifier.pixels import DECODING, PixelRule
 
-VERSION = 2  # raise it when the way that pixels are decoded, or this file, changes
+VERSION = 1  # raise it when the form of these files changes
 MAGIC = b"ox-pixels"
 SHARE = 0.2  # of what the caches may hold
 MOST_FILES = 32  # of one rule
@@ -53,7 +53,7 @@ class PixelCache:
     def __init__(self, rule: PixelRule, folder: Path | None = None):
         self.shape = rule.shape
         self.root = (folder or caches.folder()) / "pixels"
-        key = repr((VERSION, rule, PIL.__version__)).encode()
+        key = repr((VERSION, DECODING, rule, PIL.__version__)).encode()
         self.folder = self.root / blake2b(key, digest_size=8).hexdigest()
         self._bytes = int(np.prod(self.shape))
         self._block = max(1, BLOCK_BYTES // self._bytes)  # images

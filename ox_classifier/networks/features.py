@@ -16,10 +16,11 @@ from ox_classifier.console import say, track
 from ox_classifier.networks import engine as engines
 from ox_classifier.networks.engine import Engine
 from ox_classifier.networks.feature_store import KEY_BYTES, FeatureStore
+from ox_classifier.pixels import DECODING
 
 # the augmenter's settings that decide a view's pixels, beside the transform drawn for it
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
-FORMAT = 4  # raise it when the same key would mean other pixels
+FORMAT = 3  # raise it when the same key would mean another view
 
 
 class Images(Protocol):
@@ -87,7 +88,7 @@ def store_kind(arch: str, size: Sequence[int], precision: str, weights_digest: s
     """The name of that store; `size` is (height, width)."""
     height, width = size
     decoder = version("pillow")  # another one may turn the same file into other pixels
-    return f"{arch}-{width}x{height}-{precision}-{weights_digest[:16]}-pillow{decoder}-{FORMAT}"
+    return f"{arch}-{width}x{height}-{precision}-{weights_digest[:16]}-pillow{decoder}-{FORMAT}.{DECODING}"
 
 
 def compute(base: keras.Model, store: FeatureStore, parts: Sequence[Views]) -> int:
