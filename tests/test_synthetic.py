@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from ox_classifier.errors import UsageError
 from ox_classifier.synthetic import camera, fonts, handwriting, make, paper, sampler, sources
 from ox_classifier.synthetic.sampler import Sampler
+from tests.conftest import REPOSITORY
 
 SCREEN = ("paint", "memo", "scan", "bitmap")  # need no fonts
 
@@ -269,3 +270,19 @@ def test_the_camera_cuts_no_mark_that_has_room(slack, cut):
     views = [camera._view(scene, side, Sampler((seed,)), slack) for seed in range(40)]
     edges = [max(view[0].max(), view[-1].max(), view[:, 0].max(), view[:, -1].max()) for view in views]
     assert bool(max(edges) > 0.99) is cut
+
+
+@pytest.mark.skipif(not (REPOSITORY / "dataset" / "outliers").is_dir(), reason="the bundled dataset is not there")
+def test_the_bundled_outliers_take_three_megabytes():
+    paths = sorted((REPOSITORY / "dataset" / "outliers").iterdir())
+    assert len(paths) == 3750 and sum(path.stat().st_size for path in paths) <= 3_000_000
+
+
+def test_what_is_no_mark_is_saved_in_few_bytes(tmp_path):
+    make.make(tmp_path / "out", per_class=0, other=60, seed=3, source=("paint",))
+    modes = set()
+    for path in (tmp_path / "out" / "outliers").glob("*.png"):
+        with Image.open(path) as image:
+            modes.add(image.mode)
+            assert image.mode == "L" or len(image.convert("RGB").getcolors(2**24)) <= make.COLOURS
+    assert "P" in modes
