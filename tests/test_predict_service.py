@@ -169,18 +169,16 @@ def test_probabilities_only_leaves_out_the_decision(photos):
     assert ox("in/1.png", "--probabilities-only").stdout == "0.0000  1.0000  in/1.png\n"
 
 
+def exported_to(folder, run, **about):
+    """What `ox predict` needs of an exported folder: a run's network, and model.json."""
+    folder.mkdir()
+    shutil.copy(run.onnx_file, folder / "model.onnx")
+    known = {"schema": 1, "format": "onnx", "int8": False, "files": {}, "classes": ["o", "x"]}
+    (folder / "model.json").write_text(json.dumps(known | {"pixels": run.rule.as_dict()} | about))
+
+
 def test_an_exported_folder_answers_for_its_run(photos, run, tmp_path):
-    (tmp_path / "out").mkdir()
-    shutil.copy(run.onnx_file, tmp_path / "out" / "model.onnx")
-    about = {
-        "schema": 1,
-        "format": "onnx",
-        "int8": False,
-        "files": {},
-        "classes": ["o", "x"],
-        "pixels": run.rule.as_dict(),
-    }
-    (tmp_path / "out" / "model.json").write_text(json.dumps(about))
+    exported_to(tmp_path / "out", run)
     result = ox("in", "--run", "out")
     assert result.stdout == ox("in").stdout and result.stderr == "exported network out\n"
     assert "out is an exported network, not an image" in ox("out").stderr
@@ -453,17 +451,5 @@ def test_what_is_unsure_is_so_in_every_place(photos, run, tmp_path):
     assert "o 3, unsure 1, x 3" in ox("in", "--sort-into", "sorted", "--out", "a.csv").stderr
     assert [path.name for path in (tmp_path / "sorted" / "unsure").iterdir()] == ["6.png"]
     assert Path("a.csv").read_text() == text
-    exported = tmp_path / "exported"
-    exported.mkdir()
-    shutil.copy(run.onnx_file, exported / "model.onnx")
-    about = {
-        "schema": 1,
-        "format": "onnx",
-        "int8": False,
-        "files": {},
-        "classes": ["o", "x"],
-        "pixels": run.rule.as_dict(),
-        "unsure": promise,
-    }
-    (exported / "model.json").write_text(json.dumps(about))
+    exported_to(tmp_path / "exported", run, unsure=promise)
     assert ox("in", "--csv", "--run", "exported").stdout == text

@@ -15,7 +15,7 @@ import numpy as np
 from ox_classifier import runs
 from ox_classifier.classifier import Classifier
 from ox_classifier.console import say
-from ox_classifier.decision import UNLIKE
+from ox_classifier.decision import BLANK, UNLIKE
 from ox_classifier.errors import OxError
 from tests.benchmarks import real, strangers
 from tests.conftest import REAL
@@ -39,15 +39,14 @@ def main(arguments: Sequence[str]) -> int:
         folder = Path(arguments[1]) if len(arguments) > 1 else REAL
         if folder.is_dir():
             reasons = Counter(answer.reason for answer in real.answers(classifier, folder))
-            total, sure = reasons.total(), reasons[None]
-            no_mark = total - sure - sum(count for reason, count in reasons.items() if reason and "between" in reason)
-            print(f"{'real marks':22} {sure / total:.4f} answered, {no_mark / total:.4f} refused as no mark (<=0.03)")
-            missed = no_mark / total > MOST_REAL
+            sure, no_mark = (reasons[None] / reasons.total(), (reasons[UNLIKE] + reasons[BLANK]) / reasons.total())
+            print(f"{'real marks':22} {sure:.4f} answered, {no_mark:.4f} refused as no mark (<={MOST_REAL})")
+            missed = no_mark > MOST_REAL
         for name, (_, least) in strangers.SETS.items():
             count, total, reasons = refused(classifier, name)
             print(
                 f"{name:22} {count / total:.4f} of {total} refused (>={least}): {reasons[UNLIKE]} as "
-                f"{UNLIKE}, {reasons['blank']} as blank"
+                f"{UNLIKE}, {reasons[BLANK]} as {BLANK}"
             )
             missed |= count / total < least
     except OxError as error:
