@@ -111,6 +111,36 @@ def test_those_that_can_not_be_read_are_left_out_and_frozen_bases_take_some_by_s
     assert list(some.paths) == [path for path in many.paths if path in set(some.paths)]
 
 
+def test_a_tenth_is_held_out_and_not_learned_from(tmp_path):
+    files = outliers.OutlierFiles(tmp_path, tuple(Path(f"{i}.png") for i in range(900)))
+    learned, held_out = files.divided(3)
+    assert len(held_out.paths) == 90 and sorted(learned.paths + held_out.paths) == sorted(files.paths)
+    assert files.divided(3) == (learned, held_out) != files.divided(4)
+    few = outliers.OutlierFiles(tmp_path, files.paths[:499])
+    assert few.divided(3) == (few, None)
+    many = outliers.OutlierFiles(tmp_path, tuple(Path(f"{i}.png") for i in range(9000)))
+    assert len(many.divided(3)[1].paths) == outliers.MOST_HELD_OUT
+
+
+def test_run_json_says_what_the_held_out_were_answered(tmp_path, monkeypatch):
+    data = draw_folder(tmp_path / "data", {"train": 8, "val": 30})
+    draw_noise(data / "outliers", 500, size=8)
+    monkeypatch.chdir(tmp_path)
+    done = ox(f"train --arch mlp1 --image-size 8 --epochs 1 --data {data} --device cpu --max-error 0.3")
+    assert done.exit_code == 0, done.output
+    run = runs.find()
+    assert run.settings["outliers"]["images"] == 450 and run.settings["outliers"]["held_out"] == 50
+    unsure = run.assurance.unsure
+    seen = {path.name for path in (data / "outliers").iterdir()}
+    assert unsure.outliers == 50 and len(seen) == 500
+    sure = [answer.sure for answer in Classifier(run).predict(held_out_of(data))]
+    assert unsure.outliers_refused == 50 - sum(sure)
+
+
+def held_out_of(data: Path) -> list[Path]:
+    return list(outliers.find("auto", data).divided(0)[1].paths)
+
+
 class Marks:
     """Batches of `n` class images, each image a number."""
 

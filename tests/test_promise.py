@@ -26,10 +26,12 @@ def test_the_bound_is_clopper_and_pearsons(accepted, wrong):
 
 @pytest.mark.parametrize(("images", "max_error"), [(64, 0.01), (300, 0.02), (1200, 0.01)])
 @pytest.mark.parametrize("ties", [False, True])
-def test_the_promise_holds_in_95_of_100_draws(images, max_error, ties):
+@pytest.mark.parametrize("strangers", [0, 200])
+def test_the_promise_holds_in_95_of_100_draws(images, max_error, ties, strangers):
     """Validation sets drawn of a large population, so that the true share of errors among the sure is known.
 
-    With ties a good part of the answers has a probability of 1, as float32 gives it.
+    With ties a good part of the answers has a probability of 1, as float32 gives it. With strangers the threshold
+    follows from images of no class, too.
     """
     rng = np.random.default_rng(1)
     certainty = np.sort(1 - 0.5 * rng.random(100_000) ** 9)[::-1]
@@ -39,12 +41,30 @@ def test_the_promise_holds_in_95_of_100_draws(images, max_error, ties):
     right, broken = np.diff(errors, prepend=0) == 0, 0
     for _ in range(300):
         drawn = rng.integers(0, len(certainty), images)
-        found = promise.choose(certainty[drawn], right[drawn], max_error)
+        outliers = 1 - 0.3 * rng.random(strangers) if strangers else None
+        found = promise.choose(certainty[drawn], right[drawn], max_error, outliers)
         assert found.accepted == (certainty[drawn] >= found.threshold).sum()
         assert found.wrong == (~right[drawn][certainty[drawn] >= found.threshold]).sum()
         sure = np.searchsorted(-certainty, -found.threshold, side="right")
         broken += errors[sure - 1] / sure > found.promise
     assert broken <= 300 * 0.05 + 8, broken  # 5 % and twice the error of counting them
+
+
+def test_images_of_no_class_raise_the_threshold_as_far_as_they_need_and_answers_allow():
+    certainty, right = np.linspace(0.5, 1, 3000), np.ones(3000, bool)
+    plain = promise.choose(certainty, right, 0.01)
+    assert plain.accepted == 3000 and plain.outliers == 0
+    assert promise.choose(certainty, right, 0.01, np.array([])) == plain
+    easy = promise.choose(certainty, right, 0.01, np.append(np.full(96, 0.4), np.ones(4)))
+    assert (easy.threshold, easy.outliers, easy.outliers_refused) == (plain.threshold, 100, 96)
+    some = promise.choose(certainty, right, 0.01, np.linspace(0.3, 0.515, 101))  # 95 of 100 lie below 0.504
+    assert some.outliers_refused >= 0.95 * 101 and 0.504 <= some.threshold <= 0.505 + promise.STEP
+    assert some.accepted == (certainty >= some.threshold).sum() and not some.kept_short
+    hard = promise.choose(certainty, right, 0.01, np.full(50, 0.99))  # as sure as the marks are
+    assert hard.accepted >= 0.98 * 3000 and hard.outliers_refused == 0
+    assert hard.accepted < 0.98 * 3000 + promise.STEP * 3000 + 1
+    said = promise.in_words(some)
+    assert "of 101 images of no class that it never saw, 9" in said
 
 
 def test_the_least_of_many_bounds_is_no_promise():

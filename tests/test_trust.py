@@ -8,7 +8,7 @@ from ox_classifier.runs import schema
 from ox_classifier.runs.assurance import Assurance
 from ox_classifier.training.calibration import logits_of
 from ox_classifier.training.promise import Promise, in_words, threshold_text
-from ox_classifier.training.trust import HeldOut, Trust
+from ox_classifier.training.trust import HeldOut, Strangers, Trust
 
 
 def held_out(images, classes, *, wrong=0, blank=(), seed=0):
@@ -70,6 +70,20 @@ def test_answers_near_to_undecided_are_refused_where_outliers_were_taught():
     known.logits[-5:] = 0
     assert of(known, 2, outliers=True).promise.accepted == 995
     assert of(known, 2).promise.accepted > 995
+
+
+def test_answers_to_images_of_no_class_are_counted_calibrated_and_blank_ones_as_refused():
+    known = held_out(1500, 2)
+    blank = np.array([True] * 30 + [False] * 70)
+    strangers = Strangers(np.stack([np.zeros(100), np.linspace(0, 12, 100)], axis=1), blank)
+    found = Trust.from_answers(known, ("o", "x"), max_error=0.01, outliers=True, strangers=strangers)
+    certainty = softmax(strangers.logits / found.temperature, axis=1).max(axis=1)
+    assert found.promise.outliers == 100
+    assert found.promise.outliers_refused == (blank | (certainty < found.promise.threshold)).sum()
+    assert found.promise.threshold > of(known, 2, outliers=True).promise.threshold
+    config = found.as_config()
+    assert schema.KEYS["unsure"](config["unsure"]) == ""
+    assert Assurance.of(config).unsure.outliers_refused == found.promise.outliers_refused
 
 
 def test_nothing_held_out_promises_nothing():

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from ox_classifier.data.images import SUFFIXES, ImageError
 from ox_classifier.data.on_demand import OnDemand
 from ox_classifier.errors import UsageError
 from ox_classifier.pixels import PixelRule
+
+HELD_OUT = 0.1  # of the outliers: not learned from, so that they tell from which probability on an answer counts
+LEAST_HELD_OUT, MOST_HELD_OUT = 50, 400  # with fewer, none are held out: they would tell too little
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,15 @@ class OutlierFiles:
             return self
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self.paths))[:count])
         return OutlierFiles(self.root, tuple(self.paths[place] for place in chosen))
+
+    def divided(self, seed: int) -> tuple[OutlierFiles, OutlierFiles | None]:
+        """Those to learn from, and those that are held out, chosen by seed; None where there are too few."""
+        count = min(int(HELD_OUT * len(self.paths)), MOST_HELD_OUT)
+        if count < LEAST_HELD_OUT:
+            return self, None
+        held_out = self.at_most(count, seed)
+        known = set(held_out.paths)
+        return OutlierFiles(self.root, tuple(path for path in self.paths if path not in known)), held_out
 
     def refuse_shared(self, files: Collection[str]) -> None:
         """Refuse outliers that are among these files, which are of a class.
@@ -56,13 +69,16 @@ class Outliers:
     pixels: np.ndarray | OnDemand  # uint8, (n, height, width, channels)
     fingerprint: str  # of every file's bytes, in order
     bad: tuple[ImageError, ...] = ()
+    held_out: np.ndarray | OnDemand | None = None  # as `pixels`: those that are not learned from
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def as_dict(self) -> dict[str, object]:
         """As run.json keeps it."""
-        return {"root": str(self.root.absolute()), "images": len(self), "fingerprint": self.fingerprint}
+        held_out = 0 if self.held_out is None else len(self.held_out)
+        about = {"root": str(self.root.absolute()), "images": len(self), "fingerprint": self.fingerprint}
+        return about | {"held_out": held_out}
 
 
 def find(asked: str, data: Path) -> OutlierFiles | None:
@@ -91,12 +107,34 @@ def find(asked: str, data: Path) -> OutlierFiles | None:
     return OutlierFiles(Path(asked), tuple(paths))
 
 
-def load(files: OutlierFiles, rule: PixelRule, *, on_demand: bool = False) -> Outliers:
+def load(
+    files: OutlierFiles, rule: PixelRule, *, held_out: OutlierFiles | None = None, on_demand: bool = False
+) -> Outliers:
     """Decode every file once; those that can't be read are said and left out. With `on_demand` no pixels are kept.
 
     Raises:
-        UsageError: If none can be read.
+        UsageError: If none of `files` can be read.
     """
+    learned = _read(files, rule, on_demand)
+    if not learned.kept:
+        raise UsageError(f"none of the {len(files.paths):,} images in {files.root} can be read: {learned.bad[0]}")
+    others = _read(held_out, rule, on_demand) if held_out else None
+    bad, kept = learned.bad, learned.kept
+    if others:
+        bad, kept = (*bad, *others.bad), (*kept, *others.kept)
+    for error in bad:
+        say(f"set aside: {error}")
+    fingerprint = hashlib.blake2b(b"".join(digest for _, digest in kept), digest_size=16).hexdigest()
+    return Outliers(files.root, learned.pixels, fingerprint, bad, others.pixels if others and others.kept else None)
+
+
+class _Read(NamedTuple):
+    pixels: np.ndarray | OnDemand
+    kept: tuple[tuple[Path, bytes], ...]  # each file and the digest of its bytes
+    bad: tuple[ImageError, ...]
+
+
+def _read(files: OutlierFiles, rule: PixelRule, on_demand: bool) -> _Read:
     contents, there, bad = Contents(), [], []
     for path in files.paths:
         try:
@@ -105,13 +143,6 @@ def load(files: OutlierFiles, rule: PixelRule, *, on_demand: bool = False) -> Ou
         except ImageError as error:
             bad.append(error)
     decoded = decoding.decode(there, rule, contents=contents, label="reading outliers")
-    bad += decoded.bad
-    for error in bad:
-        say(f"set aside: {error}")
     kept = tuple(there[position] for position in decoded.kept)
-    if not kept:
-        raise UsageError(f"none of the {len(files.paths):,} images in {files.root} can be read: {bad[0]}")
-    fingerprint = hashlib.blake2b(b"".join(contents.digest(path) for path in kept), digest_size=16).hexdigest()
-    return Outliers(
-        files.root, OnDemand(kept, rule, contents) if on_demand else decoded.images, fingerprint, tuple(bad)
-    )
+    pixels = OnDemand(kept, rule, contents) if on_demand else decoded.images
+    return _Read(pixels, tuple((path, contents.digest(path)) for path in kept), (*bad, *decoded.bad))

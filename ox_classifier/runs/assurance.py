@@ -27,7 +27,7 @@ class Unsure:
     With `confidence`, at most the share `promise` of them is wrong on images like those it was found on: `accepted`
     of `images` were answered (the share `coverage`), `wrong` of these wrongly. `max_error` was asked for; where it
     can't be promised, `images_needed` says how many images would do. `refuses_blank` says that blank pictures are never
-    answered.
+    answered. Of `outliers` images of no class that were not learned from, `outliers_refused` are not answered.
     """
 
     threshold: float
@@ -40,6 +40,8 @@ class Unsure:
     wrong: int
     images_needed: int | None
     refuses_blank: bool = True
+    outliers: int = 0
+    outliers_refused: int = 0
 
 
 @dataclass(frozen=True)

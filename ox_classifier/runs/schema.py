@@ -113,7 +113,7 @@ def _result(value: object) -> str:
 
 
 def _unsure(value: object) -> str:
-    needed = [name for name in UNSURE if name != "refuses_blank"]  # which an earlier version did not write
+    needed = [name for name in UNSURE if name not in LATER]
     wrong = fields(UNSURE, needed=needed, closed=True)(value)
     if wrong:
         return wrong
@@ -164,7 +164,7 @@ DATA = {
     "counts": table(table(whole()), keys=choice(*SPLITS)),
     "fingerprint": text(100),
 }
-OUTLIERS = {"root": text(4096, least=1), "images": whole(1), "fingerprint": text(100)}
+OUTLIERS = {"root": text(4096, least=1), "images": whole(1), "fingerprint": text(100), "held_out": whole()}
 CALIBRATION = {
     "temperature": number(0.01, 100),
     "split": text(100),
@@ -183,7 +183,10 @@ UNSURE = {
     "wrong": whole(),
     "images_needed": maybe(whole(1)),
     "refuses_blank": boolean,
+    "outliers": whole(),
+    "outliers_refused": whole(),
 }
+LATER = ("refuses_blank", "outliers", "outliers_refused", "held_out")  # an earlier version did not write these
 KEYS: dict[str, Check] = {
     "arch": text(100, least=1),
     "state": choice(*STATES),
@@ -211,7 +214,7 @@ KEYS: dict[str, Check] = {
     "class_weights": maybe(table(number())),
     "parameters": whole(),
     "data": fields(DATA, needed=("root",)),
-    "outliers": maybe(fields(OUTLIERS, needed=tuple(OUTLIERS), closed=True)),
+    "outliers": maybe(fields(OUTLIERS, needed=[name for name in OUTLIERS if name not in LATER], closed=True)),
     "device": fields({"kind": text(20), "reason": text(), "count": whole()}, needed=("kind",)),
     "precision": text(100),
     "processor": text(),

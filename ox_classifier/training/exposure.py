@@ -13,6 +13,7 @@ from ox_classifier.training.streaming import EpochBatches
 WEIGHT = 0.75  # of an outlier in the loss; a class image weighs 1 on average
 SHARE = 0.35  # outliers an epoch, as a share of the training images, at most
 MOST_FROZEN = 600  # outliers for a network on a frozen base, whose features take long
+MOST_FROZEN_HELD_OUT = 200
 ORDERS = 2**32  # past every seed that can be given, so that an outlier is never varied as the image of its number
 
 Look = Callable[[int, np.ndarray], np.ndarray]  # (epoch, which outliers) → what the network sees of them

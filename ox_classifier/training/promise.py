@@ -16,6 +16,8 @@ from scipy.stats import beta
 
 CONFIDENCE = 0.95
 STEP = 0.005  # of the images, between one threshold that is tried and the next
+REFUSED = 0.95  # of held-out images of no class: so many are to be refused
+MOST_GIVEN_UP = 0.02  # of the answers that could be promised, for that
 MOST_NEEDED = 10_000_000  # images; what takes more can't be had
 
 
@@ -42,7 +44,8 @@ class Promise:
 
     `accepted` of `images` validation images have such an answer, `wrong` of them a wrong one. `promise` is
     `max_error` where that could be promised, else the least that could; then `images_needed` says how many validation
-    images would do if the same share of them is wrong, None if no number would.
+    images would do if the same share of them is wrong, None if no number would. Of `outliers` held-out images of no
+    class, `outliers_refused` are not answered.
     """
 
     threshold: float
@@ -53,6 +56,8 @@ class Promise:
     accepted: int
     wrong: int
     images_needed: int | None = None
+    outliers: int = 0
+    outliers_refused: int = 0
 
     @property
     def coverage(self) -> float:
@@ -74,10 +79,13 @@ class Promise:
         return asdict(self) | {"coverage": round(self.coverage, 6)}
 
 
-def choose(certainty: np.ndarray, right: np.ndarray, max_error: float) -> Promise:
+def choose(certainty: np.ndarray, right: np.ndarray, max_error: float, outliers: np.ndarray | None = None) -> Promise:
     """The threshold that answers most images and keeps the share of wrong answers under `max_error`.
 
-    `certainty` is the probability of each answer, `right` whether it is right, both of shape (n,).
+    `certainty` is the probability of each answer, `right` whether it is right, both of shape (n,). `outliers` is the
+    certainty of the answers to held-out images of no class, shape (m,): where less than `REFUSED` of them lie below
+    that threshold, the next higher ones that keep the promise are looked at, as long as no more than `MOST_GIVEN_UP`
+    of the answers go for it.
 
     From each start, thresholds are tried one after the other, each answering a little more, until the bound (Clopper
     and Pearson's) of one is too large: in such a fixed order no try but the first that is wrong can do harm, so all
@@ -89,20 +97,37 @@ def choose(certainty: np.ndarray, right: np.ndarray, max_error: float) -> Promis
     images that each threshold answers; with more classes it is one number and changes next to nothing.
     """
     tries = _Tries(certainty, right)
-    best: Promise | None = None
+    passed: list[Promise] = []
     starts = starts_for(len(certainty), max_error)
     for start in starts:
         for count in counts_from(start.coverage, len(certainty)):
             found = tries.of(count, max_error, start.confidence)
             if found.kept_short:
                 break
-            if best is None or found.accepted > best.accepted:
-                best = found
-    if best is not None:
-        return best
+            passed.append(found)
+    if passed:
+        return _refusing(passed, outliers)
     first = (tries.of(counts_from(s.coverage, len(certainty))[0], max_error, s.confidence) for s in starts)
     least = min(first, key=lambda one: (one.promise, -one.accepted))
-    return Promise(**asdict(least) | {"images_needed": tries.needed(max_error)})
+    least = replace(least, images_needed=tries.needed(max_error))
+    return least if outliers is None else _counted(least, outliers)
+
+
+def _refusing(passed: list[Promise], outliers: np.ndarray | None) -> Promise:
+    """Of thresholds that keep the promise the one that answers most, or with `outliers`, most of what refuses them.
+
+    All that passed keep it at once, with the same confidence, so which of them is taken may follow from anything.
+    """
+    passed = sorted(passed, key=lambda one: -one.accepted)
+    if outliers is None or not len(outliers):
+        return passed[0]
+    counted = [_counted(one, outliers) for one in passed if one.accepted >= (1 - MOST_GIVEN_UP) * passed[0].accepted]
+    enough = (one for one in counted if one.outliers_refused >= REFUSED * one.outliers)
+    return next(enough, counted[-1])
+
+
+def _counted(promised: Promise, outliers: np.ndarray) -> Promise:
+    return replace(promised, outliers=len(outliers), outliers_refused=int((outliers < promised.threshold).sum()))
 
 
 def starts_for(images: int, max_error: float) -> Sequence[Start]:
@@ -180,6 +205,9 @@ def in_words(promise: Promise, kind: str = "validation") -> str:
         f"answers are wrong on images like the {promise.images:,} {kind} images, of which "
         f"{percent(promise.coverage)} are answered"
     )
+    if promise.outliers:
+        share = percent(promise.outliers_refused / promise.outliers)
+        said += f"; of {promise.outliers:,} images of no class that it never saw, {share} are not"
     if not promise.kept_short:
         return said
     wanted = percent(promise.max_error)

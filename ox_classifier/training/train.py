@@ -26,12 +26,12 @@ from ox_classifier.networks import answering, onnx_export, onnx_metadata
 from ox_classifier.runs.hold import held
 from ox_classifier.session import Session
 from ox_classifier.training import state
-from ox_classifier.training.calibration import probabilities
+from ox_classifier.training.calibration import logits_of, probabilities
 from ox_classifier.training.exposure import outliers_an_epoch
 from ox_classifier.training.history import COLUMNS, History
 from ox_classifier.training.recipe import Recipe
-from ox_classifier.training.tasks import READING, Task, task_of, weights_of_classes
-from ox_classifier.training.trust import HeldOut, Trust
+from ox_classifier.training.tasks import READING, Task, answers_of, task_of, weights_of_classes
+from ox_classifier.training.trust import HeldOut, Strangers, Trust
 
 PARITY_LIMIT = 1e-4
 PARITY_LIMIT_FLOAT16 = 1e-2  # float16 has three digits
@@ -196,7 +196,7 @@ def finish(
         answering.temper(beside, READING)
         network = Session(beside, run.rule.shape, len(run.classes))
         logits = {s: task.logits(s, network) for s in ("val", "test") if len(dataset.labels(s))}
-        trust = trust or _trust(run, dataset, logits, task.recipe.max_error)
+        trust = trust or _trust(run, dataset, logits, network, task.recipe.max_error)
         answering.temper(beside, trust.temperature)
         threshold = trust.promise.threshold if trust.promise else None
         onnx_metadata.describe(beside, run.classes, run.rule, temperature=trust.temperature, threshold=threshold)
@@ -231,12 +231,19 @@ def finish(
         say(trust.in_words())
 
 
-def _trust(run: runs.Run, dataset: ImageDataset, logits: dict[str, np.ndarray], max_error: float) -> Trust:
-    """What the validation images tell, if there are any."""
-    known = None
+def _trust(
+    run: runs.Run, dataset: ImageDataset, logits: dict[str, np.ndarray], network: Session, max_error: float
+) -> Trust:
+    """What the validation images tell, if there are any, and the outliers that were held out."""
+    known = strangers = None
     if "val" in logits:
         known = HeldOut(logits["val"], dataset.labels("val"), are_blank(dataset.images("val")))
-    return Trust.from_answers(known, run.classes, max_error=max_error, outliers=run.assurance.taught_outliers)
+        held_out = dataset.outliers.held_out if dataset.outliers else None
+        if held_out is not None:
+            strangers = Strangers(logits_of(answers_of(network, held_out), READING), are_blank(held_out))
+    return Trust.from_answers(
+        known, run.classes, max_error=max_error, outliers=run.assurance.taught_outliers, strangers=strangers
+    )
 
 
 def parity(

@@ -29,6 +29,19 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class Strangers:
+    """What a network answers to images of no class that it did not learn from; arrays as in `HeldOut`."""
+
+    logits: np.ndarray
+    blank: np.ndarray
+
+    def certainty(self, temperature: float, decision: Decision) -> np.ndarray:
+        """The probability of each answer, 0 where it is refused whatever its probability; shape (n,)."""
+        answers = probabilities(self.logits, temperature).astype(np.float32)
+        return np.where(decision.refused(answers, self.blank), 0, answers.max(axis=1))
+
+
+@dataclass(frozen=True)
 class Trust:
     """The temperature of a run and what is promised of its answers; None where nothing was held out.
 
@@ -41,21 +54,29 @@ class Trust:
 
     @classmethod
     def from_answers(
-        cls, held_out: HeldOut | None, classes: tuple[str, ...], *, max_error: float, outliers: bool
+        cls,
+        held_out: HeldOut | None,
+        classes: tuple[str, ...],
+        *,
+        max_error: float,
+        outliers: bool,
+        strangers: Strangers | None = None,
     ) -> Trust:
         """Calibrate, then choose from which probability on at most `max_error` of the answers are wrong.
 
-        `outliers` says that the network was taught to be undecided on some.
+        `outliers` says that the network was taught to be undecided on some; `strangers` are others of their kind.
         """
         if held_out is None or not len(held_out.truth):
             return cls()
         found = calibrate(held_out.logits, held_out.truth, split=held_out.split)
         answers = probabilities(held_out.logits, found.temperature).astype(np.float32)
         refuses_blank = not _has_blank_class(held_out, len(classes))
-        refused = Decision(classes, 0, outliers, refuses_blank).refused(answers, held_out.blank)
+        decision = Decision(classes, 0, outliers, refuses_blank)
+        refused = decision.refused(answers, held_out.blank)
         kept = ~refused if not refused.all() else refused  # of all, where nothing would be left to look at
         certainty, right = answers.max(axis=1), answers.argmax(axis=1) == held_out.truth
-        chosen = promise.choose(certainty[kept], right[kept], max_error)
+        others = strangers and strangers.certainty(found.temperature, decision)
+        chosen = promise.choose(certainty[kept], right[kept], max_error, others)
         return cls(found, chosen.among(len(right)), refuses_blank)
 
     @property
