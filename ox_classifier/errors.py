@@ -10,6 +10,10 @@ class OxError(Exception):
     exit_code = 1
 
 
+class GoneError(OxError):
+    """Something that the work stands on went away; once it is back, the work can go on (exit code 1)."""
+
+
 class DivergedError(OxError):
     """The loss stopped being a number, which training on can't mend (exit code 1)."""
 

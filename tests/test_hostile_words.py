@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import typer
@@ -147,6 +148,10 @@ def here(tmp_path_factory):
         patch.setattr("typer.testing._get_command", lambda _: ROOT)  # built once, not for each of 2,763 lines
         draw_folder(place / "marks", {"train": 2, "val": 1})
         (place / "idx").mkdir()
+        (place / "notes.txt").write_text("hello\n")
+        (place / "other.csv").write_text("a,b\n1,2\n")
+        (place / "loop").symlink_to("loop")
+        (place / "dangling").symlink_to("nowhere")
         hand_made.run()
         collect.arrange(("o", "x"), writers=1, per_class=1).layout.write("hands.json")
         quiz.arrange(roster.counted_questions(1), [Copy(1)]).layout.write("quiz.json")
@@ -230,3 +235,58 @@ def test_the_sentence_names_the_option_and_what_is_wrong(here, line, said):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
     assert said in result.stderr and result.stderr.count("\n") == 1
+
+
+NEW_FOLDERS = [
+    "export lenet-1 --out",
+    "predict marks/train/o/000.png --sort-into",
+    "dataset make",
+    "dataset import mnist --source idx",
+    "sheet quiz --questions 3 --out",
+    "sheet collect --writers 3 --out",
+    "sheet cut marks/train/o/000.png --layout hands.json --into",
+    "sheet read marks/train/o/000.png --layout quiz.json --out",
+]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="not Linux")
+@pytest.mark.parametrize("place", ["notes.txt", "notes.txt/x", "loop", "loop/x", "dangling", "dangling/x", "/proc/x"])
+@pytest.mark.parametrize("line", NEW_FOLDERS)
+def test_a_folder_that_can_not_be_made_is_refused_at_once(here, line, place):
+    before = sorted(here.rglob("*"))
+    assert ended([*line.split(), place]) == ""
+    assert sorted(here.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("export --verify marks --license mit", "--verify and --license were both given"),
+        ("predict marks --out x.csv --json", "--out x.csv and --json were both given: the name says csv"),
+        ("predict marks --out x.jsonl --csv", "--out x.jsonl and --csv were both given: the name says json"),
+        ("predict marks --out x.txt", "--out x.txt says no format"),
+        ("predict marks --out marks", "--out marks says no format"),
+        ("predict marks --out notes.txt/x.csv", "lies in no folder that is there"),
+        ("predict marks --out nowhere/x.csv", "lies in no folder that is there"),
+        ("predict marks --out /proc/x.csv", "/proc takes no files"),
+        ("predict marks --sort-into marks/new", "lies in marks, whose images are sorted"),
+        ("predict --watch nowhere", "--watch nowhere is no folder"),
+        ("predict --watch notes.txt", "--watch notes.txt is no folder"),
+        ("predict --watch marks --sort-into marks/new", "lies in marks, whose images are sorted"),
+        ("predict --watch marks --sort-into notes.txt", "--sort-into notes.txt is a file"),
+        ("report lenet-1 --data notes.txt --robustness", "notes.txt is a file: expected a folder of images"),
+        ("report lenet-1 --data other.csv", "lacks the columns path and label"),
+        ("sheet read marks/train/o/000.png --layout quiz.json --corrections other.csv", "lacks the column sheet"),
+        ("sheet read marks/train/o/000.png --layout quiz.json --key other.csv", "lacks the column"),
+        ("dataset apply other.csv", "other.csv"),
+        ("dataset apply --undo other.csv", "other.csv"),
+        ("compare lenet-1", "only lenet-1 was given"),
+        ("runs --csv --json", "--csv and --json were both given"),
+    ],
+)
+def test_what_contradicts_or_can_not_be_is_said_before_any_work(here, line, said):
+    before = sorted(here.rglob("*"))
+    result = CliRunner().invoke(app, line.split())
+    assert result.exit_code == 2 and said in result.stderr, result.stderr
+    assert result.stderr.count("\n") == 1 and not result.stdout
+    assert sorted(here.rglob("*")) == before

@@ -34,7 +34,7 @@ def import_(name: Name, out: Out, source: Source = None) -> None:
     """
     with user_errors():
         _refuse_unknown(name, out)
-        places.refuse_new(out, "OUT")
+        places.refuse_new_folder(out, "OUT")
         check_place(out)
         if source is not None:
             places.refuse_source(source, "--source")

@@ -71,7 +71,7 @@ def make(
     --other N draws what is no mark into OUT/outliers; training takes that folder for images to be undecided on.
     """
     with user_errors():
-        places.refuse_new(out, "OUT")
+        places.refuse_new_folder(out, "OUT")
         for folder in fonts or ():
             if not folder.is_dir():
                 raise UsageError(f"--fonts {folder}: no such folder; give one that holds .ttf or .otf files")

@@ -39,7 +39,8 @@ def user_errors() -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is None and not isinstance(error, OxError):
             raise  # not the system's: a mistake of ours
         sentence, code = told(error)
-        say(printable(f"ox: {sentence}"))  # one line, whatever names it holds
+        notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+        say(printable(f"ox: {sentence}{notes}"))  # one line, whatever names it holds
         raise typer.Exit(code) from None
 
 

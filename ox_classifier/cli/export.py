@@ -14,6 +14,8 @@ from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
 
+UNKNOWN = "unknown"  # what hubs call a licence that nobody named
+
 
 def export(
     run: Annotated[str | None, typer.Argument(help="Name or path of a run [default: the latest].")] = None,
@@ -26,7 +28,7 @@ def export(
     ] = None,
     license_: Annotated[
         str, typer.Option("--license", help="The model's licence, as hubs name it, such as mit.")
-    ] = "unknown",
+    ] = UNKNOWN,
     verify: Annotated[
         Path | None, typer.Option(help="Ask an exported folder about its golden images again.", show_default=False)
     ] = None,
@@ -41,6 +43,7 @@ def export(
     with user_errors():
         if verify is not None:
             given = {"a run": run, "--format": format_, "--int8": int8, "--out": out}
+            given["--license"] = license_ != UNKNOWN
             beside = [name for name, value in given.items() if value]
             if beside:
                 raise UsageError(f"--verify and {beside[0]} were both given: --verify takes only an exported folder")
@@ -55,7 +58,7 @@ def export(
         form.need()
         licence = _licence(license_)
         if out is not None:
-            places.refuse_new(out, "--out")
+            places.refuse_new_folder(out, "--out")
         found = runs.find(run)
         name = f"{form.name}-int8" if int8 else form.name
         place = out or found.path / "export" / name

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ox_classifier.errors import UsageError
+from ox_classifier.files import refuse_unwritable
 
 MOST_BYTES = 255  # of a file's name, on every usual file system
 
@@ -52,6 +53,25 @@ def refuse_new(path: Path, what: str) -> None:
     reason = _unfit(path)
     if reason:
         raise UsageError(f"{what} {str(path)[:60]} {reason}")
+
+
+def refuse_new_folder(folder: Path, what: str) -> None:
+    """Refuse a folder to fill that can't be made or written to: below a file, by a link that leads nowhere, read-only.
+
+    Raises:
+        UsageError: Naming the option or argument `what`.
+        OSError: If no file can be made there for another reason; it names the folder.
+    """
+    refuse_new(folder, what)
+    there = next((place for place in (folder, *folder.parents) if os.path.lexists(place)), folder)
+    if not there.is_dir():
+        kind = "a link that leads nowhere" if there.is_symlink() and not there.exists() else "a file"
+        is_or_below = "is" if there == folder else f"lies below {there}, which is"
+        raise UsageError(f"{what} {folder} {is_or_below} {kind}: give a folder, there or not")
+    try:
+        refuse_unwritable(there)
+    except FileNotFoundError:  # a place of the system that takes no file, such as /proc
+        raise UsageError(f"{what} {folder} can't be made: {there} takes no files; choose another place") from None
 
 
 def _unfit(path: Path) -> str:

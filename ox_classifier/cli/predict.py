@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ox_classifier.cli import places, predict_out
+from ox_classifier.cli import places, predict_out, predict_sort, predict_watch
 from ox_classifier.cli.exit_codes import user_errors
 from ox_classifier.cli.predict_rows import Rows, write_utf8
 from ox_classifier.cli.predict_sources import Sources
@@ -20,7 +20,6 @@ from ox_classifier.wording import counted
 
 if TYPE_CHECKING:
     from ox_classifier.classifier import Classifier, Prediction
-    from ox_classifier.cli.predict_sort import Sorter
     from ox_classifier.exported import Exported
     from ox_classifier.runs import Run
 
@@ -88,30 +87,34 @@ def predict(
             raise UsageError("--link was given without --sort-into: name the folder that the links go into")
         if not recursive and follow_links:
             raise UsageError("--follow-links was given with --no-recursive, which looks in no other folder: choose one")
-        for place, name in ((out, "--out"), (sort_into, "--sort-into")):
-            if place is not None:
-                places.refuse_new(place, name)
         sources = Sources(null, deep=recursive, follow=follow_links)
         if watch is not None:
             _refuse_with_watch(source, as_csv, out, null, workers)
-            _watch(watch, _opened(run, always_answer), sources, bare, sort_into, link)
+            _refuse_places(None, sort_into, [watch])
+            predict_watch.refuse_place(watch)
+            _watch(watch, *_opened(run, always_answer), sources, bare, sort_into, link)
             return
         if not source:
             raise UsageError(
                 "no image was given: expected files, folders, a quoted glob, a CSV of paths, or - for stdin"
             )
-        form = "csv" if as_csv else "json" if as_json else predict_out.form_of(out) if out else "text"
+        asked = "csv" if as_csv else "json" if as_json else ""
+        form = predict_out.form_of(out, asked) if out else asked or "text"
+        _refuse_places(out, sort_into, map(Path, source))
         paths = sources.collect(source)
-        classifier = _opened(run, always_answer)
+        classifier, which = _opened(run, always_answer)
         shown = out is None and form != "json" and sys.stdout.isatty()
         unsure = "" if classifier.decision.always else classifier.decision.unsure
         rows = Rows(form, classifier.classes, bare=bare, shown=shown, unsure=unsure)
-        sorter = _sorter(sort_into, classifier, map(Path, source), link)
+        sorter = _sorter(sort_into, classifier, link)
         if out is None:
+            say(which)
             _print(_sorted(_answers(classifier, paths, workers), sorter), rows)
             failed, told = rows.failed, len(paths)
         else:
-            failed, told = _write(out, classifier, paths, rows, resume, workers, sorter)
+            table = _table(out, classifier, rows, resume)
+            say(which)
+            failed, told = _write(table, classifier, paths, resume, workers, sorter)
         rows.warn()
         if rows.unsure:
             say(f"unsure of {rows.unsure:,} of {counted(told, 'file')} (--always-answer names a class anyway)")
@@ -129,14 +132,22 @@ def _refuse_with_watch(source: list[str] | None, as_csv: bool, out: Path | None,
         raise UsageError(f"--watch takes no {given[0].removeprefix('a ')}: it prints a JSON line for each file in DIR")
 
 
-def _opened(run: str | None, always_answer: bool) -> Classifier:
+def _refuse_places(out: Path | None, sort_into: Path | None, sources: Iterable[Path]) -> None:
+    """Refuse what can't be written to, before a network is opened."""
+    if out is not None:
+        places.refuse_new(out, "--out")
+        predict_out.refuse_place(out)
+    if sort_into is not None:
+        predict_sort.refuse_place(sort_into, sources)
+
+
+def _opened(run: str | None, always_answer: bool) -> tuple[Classifier, str]:
+    """The network, and the words for which it is."""
     from ox_classifier import exported
     from ox_classifier.classifier import Classifier
 
     found = exported.find(run)
-    classifier = Classifier(found, always_answer=always_answer)
-    say(_which(found))
-    return classifier
+    return Classifier(found, always_answer=always_answer), _which(found)
 
 
 def _which(run: Run | Exported) -> str:
@@ -155,15 +166,13 @@ def _answers(classifier: Classifier, paths: list[Path], workers: int) -> Iterato
     return track(found, label="predicting", total=len(paths))
 
 
-def _sorter(out: Path | None, classifier: Classifier, sources: Iterable[Path], link: bool) -> Sorter | None:
+def _sorter(out: Path | None, classifier: Classifier, link: bool) -> predict_sort.Sorter | None:
     if out is None:
         return None
-    from ox_classifier.cli.predict_sort import Sorter
-
-    return Sorter(out, {*classifier.classes, classifier.decision.unsure}, sources, link=link)
+    return predict_sort.Sorter(out, {*classifier.classes, classifier.decision.unsure}, link=link)
 
 
-def _sorted(predictions: Iterable[Prediction], sorter: Sorter | None) -> Iterator[Prediction]:
+def _sorted(predictions: Iterable[Prediction], sorter: predict_sort.Sorter | None) -> Iterator[Prediction]:
     """The same predictions, each image sorted before its row is written."""
     for prediction in predictions:
         if sorter and prediction.path and not prediction.error:
@@ -179,34 +188,41 @@ def _print(predictions: Iterable[Prediction], rows: Rows) -> None:
         sys.stdout.write(rows.line(prediction))
 
 
+def _table(out: Path, classifier: Classifier, rows: Rows, resume: bool) -> predict_out.Table:
+    network = predict_out.digest(classifier.session.path) + ("-always" if classifier.always_answer else "")
+    return predict_out.Table(out, rows, network, resume=resume)
+
+
 def _write(
-    out: Path, classifier: Classifier, paths: list[Path], rows: Rows, resume: bool, workers: int, sorter: Sorter | None
+    table: predict_out.Table,
+    classifier: Classifier,
+    paths: list[Path],
+    resume: bool,
+    workers: int,
+    sorter: predict_sort.Sorter | None,
 ) -> tuple[int, int]:
     """Write the table; gives how many of its rows say why there is no answer, and how many there are."""
-    network = predict_out.digest(classifier.session.path) + ("-always" if classifier.always_answer else "")
-    table = predict_out.Table(out, rows, network, resume=resume)
     try:
         missing = table.missing(paths)
         if resume:
             say(f"{len(paths) - len(missing):,} of {counted(len(paths), 'image')} have a row, {len(missing):,} to do")
         for prediction in _sorted(_answers(classifier, missing, workers), sorter):
-            table.write(rows.line(prediction), str(prediction.path), prediction.error is not None)
+            table.write(table.rows.line(prediction), str(prediction.path), prediction.error is not None)
         table.finish()
     except BaseException:
         table.stop()
         raise
-    say(f"{counted(len(table.kept), 'row')} in {out}")
+    say(f"{counted(len(table.kept), 'row')} in {table.out}")
     return table.failed, len(table.kept)
 
 
 def _watch(
-    folder: Path, classifier: Classifier, sources: Sources, bare: bool, sort_into: Path | None, link: bool
+    folder: Path, classifier: Classifier, which: str, sources: Sources, bare: bool, sort_into: Path | None, link: bool
 ) -> None:
     """Answer what comes into a folder, until a signal ends the command."""
-    from ox_classifier.cli.predict_watch import DropFolder
-
-    sorter = _sorter(sort_into, classifier, [folder], link)
-    drops, rows = DropFolder(folder, walk=sources.images_in), Rows("json", classifier.classes, bare=bare)
+    sorter = _sorter(sort_into, classifier, link)
+    say(which)
+    drops, rows = predict_watch.DropFolder(folder, walk=sources.images_in), Rows("json", classifier.classes, bare=bare)
     write_utf8()
     say(f"watching {folder}, where {counted(len(drops.done), 'file')} answered before; Ctrl-C stops")
     for paths in drops.files():

@@ -20,16 +20,35 @@ from ox_classifier.wording import counted
 FORMS = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 
 
-def form_of(out: Path) -> str:
-    """The format that a file's name asks for.
+def form_of(out: Path, asked: str = "") -> str:
+    """The format of a table: the one that was `asked` for (csv or json) or else that which the file's name says.
 
     Raises:
-        UsageError: If it asks for none.
+        UsageError: If there is neither, or they are two.
     """
-    form = FORMS.get(out.suffix.lower())
-    if form is None:
+    named = FORMS.get(out.suffix.lower(), "")
+    if asked and named and asked != named:
+        raise UsageError(f"--out {out} and --{asked} were both given: the name says {named}; leave --{asked} out")
+    if not (asked or named):
         raise UsageError(f"--out {out} says no format: name it {' or '.join(FORMS)}, or give --csv or --json")
-    return form
+    return asked or named
+
+
+def refuse_place(out: Path) -> None:
+    """Refuse a place where no table can be written, before a network is opened.
+
+    Raises:
+        UsageError: Naming --out.
+        OSError: If the folder can't be written to.
+    """
+    if out.is_dir():
+        raise UsageError(f"--out {out} is a folder: give the name of a file")
+    if not out.parent.is_dir():
+        raise UsageError(f"--out {out} lies in no folder that is there: make {out.parent} first")
+    try:
+        refuse_unwritable(out.parent)
+    except FileNotFoundError:  # a place of the system, such as /proc
+        raise UsageError(f"--out {out}: {out.parent} takes no files; choose another place") from None
 
 
 def digest(network: Path) -> str:
@@ -45,16 +64,11 @@ class Table:
     goes on with it.
 
     Raises:
-        UsageError: If there is no writing there, or `resume` meets a FILE of other columns.
+        UsageError: If `resume` meets a FILE of other columns.
     """
 
     def __init__(self, out: Path, rows: Rows, network: str, *, resume: bool):
         self.out, self.rows = out, rows
-        if out.is_dir():
-            raise UsageError(f"--out {out} is a folder: give the name of a file")
-        if not out.parent.is_dir():
-            raise UsageError(f"--out {out} lies in no folder that is there: make {out.parent} first")
-        refuse_unwritable(out.parent)
         bare = "-bare" if rows.bare else ""
         self.part = out.with_name(f".{out.stem[:60]}-{rows.form}{bare}-{network}{PART}")
         self.kept: dict[str, tuple[str, bool]] = {}  # by path: the row, and whether it says why there is no answer

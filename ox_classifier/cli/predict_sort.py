@@ -11,10 +11,25 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from ox_classifier.cli import places
 from ox_classifier.console import say
 from ox_classifier.errors import UsageError
 from ox_classifier.files import PART
 from ox_classifier.wording import counted
+
+
+def refuse_place(out: Path, sources: Iterable[Path]) -> None:
+    """Refuse an OUT that can't be filled, or that lies in a folder whose images are sorted.
+
+    Raises:
+        UsageError: Naming --sort-into.
+        OSError: If it can't be written to.
+    """
+    places.refuse_new_folder(out, "--sort-into")
+    place = Path(os.path.realpath(out))
+    for source in sources:
+        if source.is_dir() and place.is_relative_to(os.path.realpath(source)):
+            raise UsageError(f"--sort-into {out} lies in {source}, whose images are sorted: give a folder elsewhere")
 
 
 class Sorter:
@@ -23,25 +38,16 @@ class Sorter:
     An image that is there already, byte for byte or as the same link, stays the only one.
 
     Raises:
-        UsageError: If an answer is no name of a folder or that of a link, or OUT lies in a folder whose images are
-            sorted.
+        UsageError: If an answer is no name of a folder or that of a link.
     """
 
-    def __init__(self, out: Path, answers: Iterable[str], sources: Iterable[Path], *, link: bool = False):
+    def __init__(self, out: Path, answers: Iterable[str], *, link: bool = False):
         self.out, self.link, self.count = out, link, Counter()
         for answer in answers:
             if answer in (".", "..") or set("/\\\0") & set(answer) or not answer.strip():
                 raise UsageError(f"--sort-into can't make a folder for the class {answer!r}: it is no name of a folder")
             if (out / answer).is_symlink():
                 raise UsageError(f"{out / answer} is a link, so ox puts no image there: remove it, or give another OUT")
-        place = Path(os.path.realpath(out))
-        for source in sources:
-            if source.is_dir() and place.is_relative_to(os.path.realpath(source)):
-                raise UsageError(
-                    f"--sort-into {out} lies in {source}, whose images are sorted: give a folder elsewhere"
-                )
-        if os.path.lexists(out) and not out.is_dir():
-            raise UsageError(f"--sort-into {out} is a file: give a folder, there or not")
 
     def add(self, path: Path, answer: str) -> None:
         """Put one image where its answer says.

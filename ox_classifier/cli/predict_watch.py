@@ -20,6 +20,21 @@ PAUSE = 0.5  # seconds between two looks
 SETTLED = 1.0  # seconds that a file must not have changed: it is complete
 
 
+def refuse_place(folder: Path) -> None:
+    """Refuse a folder that is none, or that the journal can't be written into.
+
+    Raises:
+        UsageError: Naming --watch.
+        OSError: If it can't be written to.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"--watch {folder} is no folder: give one that is there")
+    try:
+        refuse_unwritable(folder)
+    except FileNotFoundError:  # a place of the system, such as /proc
+        raise UsageError(f"--watch {folder} takes no files, so what was answered can't be kept there") from None
+
+
 class DropFolder:
     """A folder that others put images into. Which were answered is kept in a hidden file in it, across restarts.
 
@@ -39,9 +54,7 @@ class DropFolder:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ):
-        if not folder.is_dir():
-            raise UsageError(f"--watch {folder} is no folder: give one that is there")
-        refuse_unwritable(folder)
+        refuse_place(folder)
         self.folder, self.walk, self.clock, self.sleep = folder, walk, clock, sleep
         self.journal = folder / JOURNAL
         self.done = {path: stamp for path, stamp in self._read() if _stamp(path) == stamp}

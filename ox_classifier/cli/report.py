@@ -54,18 +54,21 @@ def report(
     --data, images without a split count as test. Prints the metrics of each split and, as the last line, the folder.
     """
     with user_errors():
+        from ox_classifier import runs
+        from ox_classifier.data import folders
+
         splits = tuple(dict.fromkeys(split or ("val", "test")))
         for name in splits:
             if name not in SPLITS:
                 raise UsageError(f"--split {name!r} is unknown: give {', '.join(SPLITS)}")
         if data is not None:
             places.refuse_missing_data(data, "--data")
+            if not data.is_dir():
+                folders.find(data, to_learn=False)  # a file that is no table is refused before the slow imports
         formats = tuple(dict.fromkeys(format_ or ("png",)))
         for name in formats:
             if name not in FORMATS:
                 raise UsageError(f"--format {name!r} is unknown: give {', '.join(FORMATS)}")
-        from ox_classifier import runs
-
         found = runs.find(run)
         refuse_unwritable(found.path / "report")
         what = f"predicting {data}" if data else _what_is_done(found, splits)

@@ -31,7 +31,7 @@ def collect(
     Print OUT/collect.pdf at its full size, a sheet a person, and keep OUT/sheet.json for ox sheet cut.
     """
     with user_errors():
-        places.refuse_new(out, "--out")
+        places.refuse_new_folder(out, "--out")
         from ox_classifier.sheets import folder
         from ox_classifier.sheets.collect import arrange, class_names
 

@@ -28,7 +28,7 @@ def cut(
     No file is ever written over. INTO/cut.png shows all that was cut: look at it before you train.
     """
     with user_errors():
-        places.refuse_new(into, "--into")
+        places.refuse_new_folder(into, "--into")
         from ox_classifier.sheets import cut as cutting
         from ox_classifier.sheets.cut_page import contact_sheet, writer_of
         from ox_classifier.sheets.layout import Layout

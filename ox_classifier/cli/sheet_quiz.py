@@ -48,7 +48,7 @@ def quiz(
     ox sheet read needs it.
     """
     with user_errors():
-        places.refuse_new(out, "--out")
+        places.refuse_new_folder(out, "--out")
         from ox_classifier.sheets import folder
         from ox_classifier.sheets.frame import checked_title
         from ox_classifier.sheets.quiz import arrange

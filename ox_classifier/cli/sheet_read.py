@@ -41,7 +41,7 @@ def read(
     """
     with user_errors():
         if out:
-            places.refuse_new(Path(out), "--out")
+            places.refuse_new_folder(Path(out), "--out")
         if corrections and not Path(corrections).is_file():  # before the photos are read, which takes minutes
             raise UsageError(f"{corrections} is no file: give the corrections.csv that the review page saved")
         from ox_classifier.sheets import results
@@ -55,6 +55,7 @@ def read(
         if printed.kind != "quiz":
             raise UsageError("this sheet.json is of a sheet to collect marks with: ox sheet cut takes its photos")
         answers = results.read_key(Path(key), [str(box.number) for box in printed.boxes], ("o", "x")) if key else None
+        settled = results.read_corrections(Path(corrections)) if corrections else []
         folder = Path(out) if out else _free(FOLDER)
         check_place(folder)
         classifier = _classifier(run)
@@ -63,7 +64,7 @@ def read(
         lines, notes = results.lines(photos, printed)
         notes = [*(note for one in photos for note in one.all_notes), *notes]
         if corrections:
-            lines = results.corrected(lines, Path(corrections), classifier.classes)
+            lines = results.corrected(lines, settled, classifier.classes)
         scores = results.scores(lines, answers) if answers else []
         for note in notes:
             say(note)

@@ -64,4 +64,4 @@ class Contents:
         except OSError:
             same = False
         if not same:
-            raise ImageError(path, "changed while it was in use: start again")
+            raise ImageError(path, "changed while it was in use: put it back or start again")

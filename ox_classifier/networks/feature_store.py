@@ -22,7 +22,7 @@ import numpy as np
 from ox_classifier import caches
 from ox_classifier.caches import limit_bytes
 from ox_classifier.console import say
-from ox_classifier.errors import OxError, UsageError
+from ox_classifier.errors import GoneError, OxError, UsageError
 
 KEY_BYTES = 16
 SHARD_BYTES = 256 << 20
@@ -173,8 +173,8 @@ def _opened(path: Path) -> BinaryIO:
         raise _cut_short(path) from error
 
 
-def _cut_short(path: Path) -> OxError:
-    return OxError(f"{path} was removed or cut short while in use: start again")
+def _cut_short(path: Path) -> GoneError:
+    return GoneError(f"{path} was removed or cut short while in use: what it held is computed again next time")
 
 
 def _checksum(record: np.void) -> int:
@@ -207,4 +207,6 @@ def _unwritable(folder: Path, error: OSError) -> OxError:
     advice = "set OX_CACHE to a folder you may write to"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         advice = "free some space, or set OX_CACHE to a folder on another disk"
-    return OxError(f"can't keep features in {folder} ({error.strerror or error}): {advice}")
+    elif isinstance(error, FileNotFoundError):
+        return GoneError(f"{folder} was removed while features were kept there: what it held is computed again")
+    return GoneError(f"can't keep features in {folder} ({error.strerror or error}): {advice}")

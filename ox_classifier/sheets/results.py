@@ -210,16 +210,27 @@ def scores(found: Sequence[Line], key: Mapping[str, str]) -> list[Score]:
     ]
 
 
-def corrected(found: Sequence[Line], path: Path, classes: Sequence[str]) -> list[Line]:
-    """The lines with what corrections.csv, as the review page saves it, says of some.
+def read_corrections(path: Path) -> list[tuple[str, dict[str, str]]]:
+    """The rows of a corrections.csv, as the review page saves it, each with the words for where it stands.
 
     Raises:
-        UsageError: If it is no such table, or names a sheet or question that was not read.
+        UsageError: If it is no such table.
+    """
+    return _rows(path, CORRECTION_COLUMNS)
+
+
+def corrected(
+    found: Sequence[Line], corrections: Iterable[tuple[str, dict[str, str]]], classes: Sequence[str]
+) -> list[Line]:
+    """The lines with what `read_corrections` gave of some.
+
+    Raises:
+        UsageError: If a correction names a sheet or question that was not read, or no answer.
     """
     allowed = {name.lower(): name for name in (*classes, BLANK)}
     known = {(line.sheet, line.question) for line in found}
     settled: dict[tuple[str, str], str] = {}
-    for where, row in _rows(path, CORRECTION_COLUMNS):
+    for where, row in corrections:
         place, answer = (row["sheet"], row["question"]), row["answer"].lower()
         if place not in known:
             raise UsageError(f"{where}: question {place[1][:40]!r} of sheet {place[0][:40]!r} is in none of the photos")

@@ -14,12 +14,12 @@ from ox_classifier.console import say
 from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.decision import Decision
 from ox_classifier.devices import Device
-from ox_classifier.errors import DivergedError, UsageError
+from ox_classifier.errors import UsageError
 from ox_classifier.runs import Run
-from ox_classifier.runs.hold import held
 from ox_classifier.session import Session
 from ox_classifier.tables import class_columns
 from ox_classifier.training.calibration import logits_of, probabilities
+from ox_classifier.training.endings import in_training
 from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
 from ox_classifier.training.tasks import answers_of, task_of
@@ -57,16 +57,8 @@ def run(recipe: Recipe, prepared: Prepared, device: Device, *, source: Path, nam
 
 def go_on(recipe: Recipe, prepared: Prepared, device: Device, last: Run) -> Run:
     """Train what is not trained yet of a cross-validation whose last run is `last`."""
-    with held(last.path):
-        try:
-            learned = _learn_folds(recipe, prepared, device, last)
-        except KeyboardInterrupt:
-            last.update(state="interrupted")
-            say(f"stopped; go on with: ox train --resume {runs.reference(last)}")
-            raise
-        except DivergedError:
-            last.update(state="failed")
-            raise
+    with in_training(last):
+        learned = _learn_folds(recipe, prepared, device, last)
         if learned is None:
             last.update(state="interrupted")
             return last

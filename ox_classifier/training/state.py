@@ -6,7 +6,7 @@ import json
 import math
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def write(
     identity: str,
 ) -> None:
     """Keep the state of a training, whole or not at all; `identity` tells the training from every other one."""
-    about = {"format": FORMAT, "identity": identity, "history": asdict(history), "counters": counters}
+    about = {"format": FORMAT, "identity": identity, "history": vars(history), "counters": counters}
     about |= {"finished": finished, "checkpoint": checkpoint}
     arrays = {f"model_{i}": variable.numpy() for i, variable in enumerate(model.variables)}
     arrays |= {f"optimizer_{i}": variable.numpy() for i, variable in enumerate(model.optimizer.variables)}

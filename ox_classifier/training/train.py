@@ -19,14 +19,14 @@ from ox_classifier.console import say
 from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.data.images import as_float
 from ox_classifier.devices import Device
-from ox_classifier.errors import DivergedError, OxError, UsageError
-from ox_classifier.files import remove_parts, replacing
+from ox_classifier.errors import OxError, UsageError
+from ox_classifier.files import replacing
 from ox_classifier.intervals import accuracy_text
 from ox_classifier.networks import answering, onnx_export, onnx_metadata
-from ox_classifier.runs.hold import held
 from ox_classifier.session import Session
 from ox_classifier.training import state
 from ox_classifier.training.calibration import logits_of, probabilities
+from ox_classifier.training.endings import forget_state, in_training
 from ox_classifier.training.exposure import outliers_an_epoch
 from ox_classifier.training.history import COLUMNS, History
 from ox_classifier.training.recipe import Recipe
@@ -72,23 +72,12 @@ def train(
     if resumed and resumed.classes != dataset.classes:
         raise UsageError(f"the classes of {source} are not those of run {resumed.name}: train a new run")
     run = resumed or record(recipe, dataset, device, task, source=source, name=name, fold_of=fold_of)
-    with held(run.path):
-        remove_parts(run.path)
-        try:
-            describe(recipe, dataset)
-            task.prepare()
-            run.update(state="training", **task.details)
-            history = task.fit(run.path, lambda rows: write_history(run, rows))
-            finish(run, task, dataset, history, seconds=time.monotonic() - start, trust=trust)
-        except DivergedError:
-            run.update(state="failed")
-            _forget_state(run)
-            raise
-        except KeyboardInterrupt:
-            run.update(state="interrupted")
-            if not fold_of:
-                say(f"stopped; go on with: ox train --resume {runs.reference(run)}")
-            raise
+    with in_training(run, part_of_another=bool(fold_of)):
+        describe(recipe, dataset)
+        task.prepare()
+        run.update(state="training", **task.details)
+        history = task.fit(run.path, lambda rows: write_history(run, rows))
+        finish(run, task, dataset, history, seconds=time.monotonic() - start, trust=trust)
     return run
 
 
@@ -220,7 +209,7 @@ def finish(
         state="interrupted" if history.interrupted else "finished",
     )
     if not history.interrupted:
-        _forget_state(run)
+        forget_state(run)
     if history.stopped:
         say(f"stopped early: {history.stopped}")
     kind = "best" if len(dataset.labels("val")) else "last"  # with nothing held out, no epoch is known to be better
@@ -270,8 +259,3 @@ def parity(
     if difference > limit:
         raise OxError(f"model.onnx differs from model.keras by {difference:.1e} (limit {limit:g}): use model.keras")
     return difference
-
-
-def _forget_state(run: runs.Run) -> None:
-    for left in (*run.path.glob(f"*{state.SUFFIX}"), run.path / ".head.keras", run.path / ".fine-tuned.keras"):
-        left.unlink(missing_ok=True)

@@ -82,7 +82,10 @@ def in_child(place: Path, work, log: Path, moment: tuple | None = None) -> int:
         except KeyboardInterrupt as stop:
             code = getattr(stop, "exit_code", 130)
         except BaseException:
-            traceback.print_exc()
+            if signals.asked():  # as `__main__` does: an import in C makes an ImportError of the signal
+                code = signals.exit_code()
+            else:
+                traceback.print_exc()
         finally:
             os._exit(code)
     if moment and len(moment) == 2:
