@@ -228,7 +228,10 @@ class Classifier:
 
     def _answer(self, batch: list[tuple[Path | None, np.ndarray | ImageError]]) -> Iterator[Prediction]:
         good = [decoded for _, decoded in batch if not isinstance(decoded, ImageError)]
-        answers = iter(self._decided(np.stack(good)) if good else ())
+        answers = iter(())
+        if good:
+            pixels = np.stack(good)
+            answers = self.decided(self.probabilities(pixels), pixels)
         for path, decoded in batch:
             if isinstance(decoded, ImageError):
                 yield Prediction(path, None, decoded, self.classes)
@@ -236,9 +239,8 @@ class Classifier:
                 probabilities, reason = next(answers)
                 yield Prediction(path, probabilities, None, self.classes, reason)
 
-    def _decided(self, pixels: np.ndarray) -> Iterator[tuple[np.ndarray, str | None]]:
-        """The probabilities of each image, and why its answer doesn't count."""
-        answers = self.probabilities(pixels)
+    def decided(self, answers: np.ndarray, pixels: np.ndarray) -> Iterator[tuple[np.ndarray, str | None]]:
+        """Of answers, shape (n, classes), to uint8 images: the probabilities of each, and why it doesn't count."""
         blank = are_blank(pixels) if self.decision.blank else np.zeros(len(pixels), dtype=bool)
         return zip(answers, self.decision.reasons(answers, blank), strict=True)
 

@@ -88,8 +88,10 @@ class Run(runs.Run):
             UsageError: If the run has none of the splits or their images are gone.
         """
         from ox_classifier.report import write
+        from ox_classifier.training.stored_features import stored_features
 
-        return Report(*write.write(self, (splits,) if isinstance(splits, str) else splits, robustness=robustness))
+        chosen = (splits,) if isinstance(splits, str) else splits
+        return Report(*write.write(self, chosen, stored=stored_features, robustness=robustness))
 
     def inspect(self, images: str | PathLike[str] | Sequence[str | PathLike[str]] = ()) -> Path:
         """Write pages about the network from inside, and about what it sees in images; gives the first page.

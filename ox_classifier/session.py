@@ -58,9 +58,17 @@ class Session:
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise UsageError(f"{self.path} can't answer ({reason}): {NOT_OURS}, or the memory is too small") from None
-        if answer.shape not in ((len(pixels), 1), (len(pixels), self.classes)):
+        return self.probabilities(answer, len(pixels))
+
+    def probabilities(self, answer: np.ndarray, count: int) -> np.ndarray:
+        """What the network's last layer gave for `count` images, as float32 of shape (count, classes).
+
+        Raises:
+            UsageError: If that are no probabilities.
+        """
+        if answer.shape not in ((count, 1), (count, self.classes)):
             shape = list(answer.shape)
-            raise UsageError(f"{self.path} answered {len(pixels)} images with an array of shape {shape}: {NOT_OURS}")
+            raise UsageError(f"{self.path} answered {count} images with an array of shape {shape}: {NOT_OURS}")
         if not (np.all(answer >= -1e-3) and np.all(answer <= 1 + 1e-3)):  # NaN is neither
             raise UsageError(f"{self.path} answered with something else than numbers from 0 to 1: {NOT_OURS}")
         return np.concatenate([1 - answer, answer], axis=1) if answer.shape[1] == 1 else answer

@@ -11,6 +11,7 @@ from ox_classifier.inspection.gradcam import grad_cam
 from ox_classifier.networks import answering, bases, builders, onnx_export
 from ox_classifier.report.gradients import NotKnownError
 from ox_classifier.report.network_end import NetworkEnd, find_end
+from ox_classifier.session import Session
 from tests import hand_made
 
 pytestmark = pytest.mark.tensorflow
@@ -36,6 +37,9 @@ def test_maps_and_features_are_those_of_keras(arch, classes, tmp_path):
     features = keras.ops.convert_to_numpy(before(PIXELS, training=False)).reshape(len(PIXELS), -1)
     np.testing.assert_allclose(end.features(PIXELS), features, atol=1e-4)
     assert features.shape[1] == end.width
+    whole = Session(tmp_path / "model.onnx", (40, 40, 3), classes)
+    alone = whole.probabilities(end.answer(end.features(PIXELS)), len(PIXELS))
+    np.testing.assert_allclose(alone, whole.answer(PIXELS), atol=1e-6)
 
 
 @pytest.mark.parametrize("axes", [((2,),), ((1,), (2,), (1, 2))])

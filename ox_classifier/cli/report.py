@@ -16,7 +16,6 @@ from ox_classifier.files import refuse_unwritable
 
 if TYPE_CHECKING:
     from ox_classifier.runs import Run
-    from ox_classifier.training.stored_features import StoredFeatures
 
 SPLITS = ("train", "val", "test")
 FORMATS = ("png", "pdf", "svg")
@@ -74,10 +73,11 @@ def report(
         what = f"predicting {data}" if data else _what_is_done(found, splits)
         say(f"run {found.name}: {what}")  # before the slow imports
         from ox_classifier.report import elsewhere, metrics, robustness_words, write
+        from ox_classifier.training.stored_features import stored_features
 
         others = None if data is None else elsewhere.find(found, data, splits)
         folder, results = write.write(
-            found, splits, formats=formats, stored=_stored, elsewhere=others, robustness=robustness
+            found, splits, formats=formats, stored=stored_features, elsewhere=others, robustness=robustness
         )
         typer.echo(metrics.table(results))
         if robustness:
@@ -96,15 +96,3 @@ def _what_is_done(run: Run, splits: Sequence[str]) -> str:
     parts = ["held-out, as the folds answered it"] if answered else []
     parts += [f"predicting {', '.join(predicted)}"] if predicted else []
     return "; ".join(parts) or f"looking for {', '.join(splits)}"
-
-
-def _stored(run: Run, width: int) -> StoredFeatures | None:
-    """What training left of a run on a frozen base; only for such a run is it worth to start TensorFlow."""
-    if not run.weights or run.fine_tuned_from is not None:
-        return None
-    from ox_classifier import devices
-
-    devices.quiet_tensorflow()
-    from ox_classifier.training.stored_features import stored_features
-
-    return stored_features(run, width)

@@ -21,7 +21,6 @@ import numpy as np
 
 from ox_classifier import caches
 from ox_classifier.caches import limit_bytes
-from ox_classifier.console import say
 from ox_classifier.errors import GoneError, OxError, UsageError
 
 KEY_BYTES = 16
@@ -133,9 +132,11 @@ class FeatureStore:
         bad = [key for key in dict.fromkeys(keys) if key in self and not self._sound(key)]
         for key in bad:
             del self._records[key]
-        if bad:
-            say(f"features: {len(bad)} damaged entries in {self.folder} are computed again")
         return len(bad)
+
+    def one_of_each_file(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Of those of `keys` that are there, the first in every file that holds any."""
+        return list({self._records[key][0]: key for key in reversed(keys) if key in self}.values())
 
     def _sound(self, key: bytes) -> bool:
         path, index = self._records[key]

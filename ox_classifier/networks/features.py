@@ -1,4 +1,7 @@
-"""The features that a frozen base extracts from every view of every image, computed once and kept."""
+"""The features that a frozen base extracts from every view of every image, computed once and kept.
+
+Which views there are, and where their features are kept, is known without Keras: who only reads them starts at once.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +10,18 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import keras
 import numpy as np
 
 from ox_classifier.console import say, track
-from ox_classifier.networks import engine as engines
-from ox_classifier.networks.engine import Engine
 from ox_classifier.networks.feature_store import KEY_BYTES, FeatureStore
 from ox_classifier.pixels import DECODING
+
+if TYPE_CHECKING:
+    import keras
+
+    from ox_classifier.networks.engine import Engine
 
 # the augmenter's settings that decide a view's pixels, beside the transform drawn for it
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
@@ -80,6 +85,8 @@ def fresh(images: Images, augmenter: Augmenter, *, view: int, seed: int, indices
 
 def open_store(base: keras.Model, arch: str, weights_digest: str) -> FeatureStore:
     """The store of the features that this base, with these weights, extracts at this image size."""
+    import keras
+
     kind = store_kind(arch, base.input_shape[1:3], keras.config.dtype_policy().name, weights_digest)
     return FeatureStore(kind, base.output_shape[1:])
 
@@ -100,8 +107,12 @@ def compute(base: keras.Model, store: FeatureStore, parts: Sequence[Views]) -> i
         UsageError: If the cache may not grow that large.
         OxError: If the disk is full.
     """
+    from ox_classifier.networks import engine as engines  # brings Keras
+
     wanted = [key for views in parts for key in views.keys]
-    store.forget_damaged(wanted)
+    damaged = store.forget_damaged(wanted)
+    if damaged:
+        say(f"features: {damaged} damaged entries in {store.folder} are computed again")
     store.make_room(wanted)
     missing, listed = [], set()
     for views in parts:

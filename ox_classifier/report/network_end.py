@@ -86,6 +86,14 @@ class NetworkEnd:
         names = dict.fromkeys([self.end.places, *(node.output for node in self.end.chain)])
         return _opened(self.plain, [name for name in names if name != self.input])
 
+    @cached_property
+    def _after_features(self) -> onnxruntime.InferenceSession:
+        return open_session(_part(self.plain, self.end.features, self.width).SerializeToString())
+
+    def answer(self, features: np.ndarray) -> np.ndarray:
+        """What the network says to features of shape (n, features): its last layers alone, and one look."""
+        return self._after_features.run(None, {self.end.features: features})[0]
+
     def features(self, pixels: np.ndarray) -> np.ndarray:
         """What the answer is made from, float32 (n, features), of float32 pixels (n, height, width, channels)."""
         found = self.with_features.run([self.end.features], {self.input: pixels})[0][: len(pixels)]
@@ -137,6 +145,25 @@ def _opened(model: onnx.ModelProto, names: Sequence[str]) -> onnxruntime.Inferen
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names if name not in there
     )
     return open_session(told.SerializeToString())
+
+
+def _part(model: onnx.ModelProto, first: str, width: int) -> onnx.ModelProto:
+    """What of a network comes after the values `first`, of shape (n, width)."""
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    wanted, waiting = set(), [model.graph.output[0].name]
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += made_by[name].input if name in made_by and name != first else ()
+    graph = helper.make_graph(
+        [node for node in model.graph.node if node.output[0] in wanted - {first}],
+        "head",
+        [helper.make_tensor_value_info(first, TensorProto.FLOAT, ["n", width])],
+        model.graph.output,
+        [one for one in model.graph.initializer if one.name in wanted],
+    )
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
 def find_end(graph: onnx.GraphProto) -> End:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from ox_classifier import limits
 from ox_classifier.classifier import Classifier
 from ox_classifier.console import say, track
 from ox_classifier.errors import UsageError
+from ox_classifier.report.from_features import FromFeatures
 from ox_classifier.report.predictions import Predictions
 from ox_classifier.report.watch import Watch
 from ox_classifier.runs import Run
@@ -21,10 +23,12 @@ HELD_OUT = "held-out"  # in place of "val" in a run that was trained on everythi
 FILE, METRICS = "report/predictions.csv", "report/metrics.json"
 
 
-def table(run: Run, splits: Sequence[str], watch: Watch | None = None) -> Predictions:
+def table(
+    run: Run, splits: Sequence[str], watch: Watch | None = None, known: FromFeatures | None = None
+) -> Predictions:
     """Predictions of the given splits, made now, and of those the last report has of the same model and split.
 
-    `watch` looks on while images are predicted.
+    `watch` looks on while images are predicted. What is `known` of an image need not go through the whole network.
 
     Raises:
         UsageError: As in `predict`.
@@ -35,7 +39,7 @@ def table(run: Run, splits: Sequence[str], watch: Watch | None = None) -> Predic
     now = held_out(run) if HELD_OUT in splits else None
     rest = [split for split in splits if split != HELD_OUT]
     if now is None or set(rest) & set(run.splits().values()):
-        predicted = predict(run, rest, watch)
+        predicted = predict(run, rest, watch, known)
         now = predicted if now is None else now.merged(predicted)
     if not earlier.paths:
         return now
@@ -43,7 +47,9 @@ def table(run: Run, splits: Sequence[str], watch: Watch | None = None) -> Predic
     return now.merged(earlier)
 
 
-def predict(run: Run, splits: Sequence[str], watch: Watch | None = None) -> Predictions:
+def predict(
+    run: Run, splits: Sequence[str], watch: Watch | None = None, known: FromFeatures | None = None
+) -> Predictions:
     """What the run's network says of every image of its splits, sorted by path.
 
     Raises:
@@ -52,11 +58,15 @@ def predict(run: Run, splits: Sequence[str], watch: Watch | None = None) -> Pred
     used = sorted((row for row in run.read_table("split.csv") if row["split"] in splits), key=lambda row: row["path"])
     if not used:
         raise UsageError(f"run {run.name} has no images in {', '.join(splits)}: give another --split")
-    return answers(run, used, run.source, watch)
+    return answers(run, used, run.source, watch, known)
 
 
 def answers(
-    run: Run, used: Sequence[Mapping[str, str]], source: Callable[[str], Path], watch: Watch | None = None
+    run: Run,
+    used: Sequence[Mapping[str, str]],
+    source: Callable[[str], Path],
+    watch: Watch | None = None,
+    known: FromFeatures | None = None,
 ) -> Predictions:
     """What the run's network says of images, each with its path, label and split; `source` says where a path lies.
 
@@ -66,7 +76,13 @@ def answers(
     classifier = Classifier(run)
     if watch:
         watch.attach(classifier)
-    answered = classifier.predict(source(row["path"]) for row in used)
+    first, used = _divided(used, known)
+    if first:
+        say(f"{len(first):,} of {len(used):,} images are answered from the features that training left of them")
+    answered = chain(
+        known.predictions(classifier, [row["path"] for row in first], watch) if first else (),
+        classifier.predict(source(row["path"]) for row in used[len(first) :]),
+    )
     rows, truth, probabilities, reasons, lost = [], [], [], [], []
     for row, answer in track(zip(used, answered, strict=True), label="predicting", total=len(used)):
         if answer.error:
@@ -83,7 +99,17 @@ def answers(
     for error in lost:
         say(f"left out, as it can't be read: {error}")
     paths, names = tuple(row["path"] for row in rows), tuple(row["split"] for row in rows)
-    return Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities), tuple(reasons))
+    found = Predictions(run.classes, paths, names, np.array(truth), np.stack(probabilities), tuple(reasons))
+    return found.take(sorted(range(len(paths)), key=paths.__getitem__)) if first else found
+
+
+def _divided(
+    used: Sequence[Mapping[str, str]], known: FromFeatures | None
+) -> tuple[list[Mapping[str, str]], Sequence[Mapping[str, str]]]:
+    """The images of which features are known, and all, these first."""
+    there = known.paths if known else frozenset()
+    first = [row for row in used if row["path"] in there]
+    return first, [*first, *(row for row in used if row["path"] not in there)]
 
 
 def interest(probabilities: np.ndarray, truth: int) -> float:

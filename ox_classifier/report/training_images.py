@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -28,8 +28,13 @@ class Stored(Protocol):
     """Features that training left in the cache: `training.stored_features.StoredFeatures`, not imported."""
 
     paths: Sequence[str]
+    plain: Collection[str]
 
     def rows(self, paths: Sequence[str]) -> np.ndarray: ...
+
+    def pixels(self, path: str) -> np.ndarray: ...
+
+    def samples(self, count: int) -> list[str]: ...
 
 
 def neighbours(run: Run, end: NetworkEnd, *, fingerprint: str, stored: Stored | None) -> Neighbours | None:

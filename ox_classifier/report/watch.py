@@ -41,9 +41,12 @@ class Watch:
         """As `onnxruntime.InferenceSession.run`: the answer alone."""
         (pixels,) = feed.values()
         answer, *features = self._session.run(None, feed)
-        plain = features[0][: len(pixels)] if features else None  # those of mirror images come after
-        self._waiting.extend(zip(pixels, ink(pixels), self._near(plain, len(pixels)), strict=True))
+        self.see(pixels, features[0][: len(pixels)] if features else None)  # those of mirror images come after
         return [answer]
+
+    def see(self, pixels: np.ndarray, features: np.ndarray | None) -> None:
+        """See images about to be answered: float32 (n, height, width, channels), and their features if there are."""
+        self._waiting.extend(zip(pixels, ink(pixels), self._near(features, len(pixels)), strict=True))
 
     def take(self, path: str, interest: float) -> None:
         """Say which image the next answer is of, and how likely it is to be looked at again; answers come in order."""

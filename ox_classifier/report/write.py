@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ox_classifier.classifier import no_network
+from ox_classifier.console import say
 from ox_classifier.files import write_text
 from ox_classifier.report import (
     doubts,
@@ -22,6 +23,7 @@ from ox_classifier.report import (
 from ox_classifier.report import robustness as measuring
 from ox_classifier.report.data_check import DataCheck, data_check
 from ox_classifier.report.elsewhere import Elsewhere
+from ox_classifier.report.from_features import FromFeatures
 from ox_classifier.report.robustness_card import kept
 from ox_classifier.report.run_page import Evidence
 from ox_classifier.report.table import FILE, METRICS, fingerprint, table
@@ -62,9 +64,13 @@ def write(
     mark = elsewhere.fingerprint(run) if elsewhere else fingerprint(run)
     end = explanations.network_end(run)
     left = stored(run, end.width) if stored and end else None
+    known = FromFeatures(end, left) if left else None
+    if known and known.foreign:
+        say("features in the cache do not fit the network, so they are not used: training again computes them")
+        left = known = None
     near = training_images.neighbours(run, end, fingerprint=mark, stored=left) if end else None
     watch = Watch(end, near)
-    found = elsewhere.table(run, watch) if elsewhere else table(run, splits, watch)
+    found = elsewhere.table(run, watch) if elsewhere else table(run, splits, watch, known)
     parts = {split: rows for split in stills.SPLITS if (rows := found.of(split)).paths}
     results = {
         split: metrics.summary(rows.probabilities, rows.truth, run.classes, rows.sure) for split, rows in parts.items()
