@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
 from ox_classifier.networks.feature_store import KEY_BYTES
 from ox_classifier.session import Session
-from tests.conftest import draw_folder
+from tests.conftest import REPOSITORY, draw_folder
 
 pytestmark = pytest.mark.tensorflow
 SETTINGS = ARCHITECTURES["vgg16"].settings | {"image_size": 32, "weights": "none", "epochs": 2, "views": 1}
@@ -198,5 +199,6 @@ def test_no_tensorflow_is_started(place):
         "try:\n    app(['report', 'frozen'])\nexcept SystemExit as end:\n    assert not end.code\n"
         "print(sorted({'tensorflow', 'keras'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    with_tests = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=with_tests)
     assert done.stdout.splitlines()[-1] == "[]" and "28 of 28 images" in done.stderr
