@@ -135,11 +135,12 @@ def _opened(run: str | None, always_answer: bool) -> Classifier:
 
     found = exported.find(run)
     classifier = Classifier(found, always_answer=always_answer)
-    say(_which(found))
+    say(which(found))
     return classifier
 
 
-def _which(run: Run | Exported) -> str:
+def which(run: Run | Exported) -> str:
+    """Which network answers, in a line."""
     made = f"{datetime.fromtimestamp(run.onnx_file.stat().st_mtime):%Y-%m-%d %H:%M}"
     return f"run {run.name} ({run.arch}), network of {made}" if hasattr(run, "arch") else f"exported network {run.path}"
 
