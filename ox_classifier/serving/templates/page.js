@@ -12,7 +12,10 @@
     return found;
   };
   const shown = (name) => (name.length === 1 ? name.toUpperCase() : name);
-  const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
+  const percent = (share) => {
+    const text = share >= 0.9995 && share < 1 ? "> 99.9" : share < 0.0005 && share > 0 ? "< 0.1" : (100 * share).toFixed(1);
+    return `${text} %`.replaceAll(" ", "\u00a0");
+  };
 
   // One card an image; the drawing keeps its card until there is a new sheet
   const card = () => {
