@@ -74,6 +74,15 @@ class Prediction:
         values = () if self.probabilities is None else self.probabilities.tolist()
         return dict(zip(self.classes, values, strict=False))
 
+    def as_data(self, *, bare: bool = False) -> dict[str, object]:
+        """What a line of JSON says of it beside the path; `bare` leaves out what is decided by the probabilities."""
+        if self.error:
+            return {"error": self.error.reason}
+        shares = {"probabilities": {name: round(share, 6) for name, share in self.by_class.items()}}
+        if bare:
+            return shares
+        return {"predicted": self.label, **shares, "answer": self.answer, "reason": self.reason}
+
     def __iter__(self) -> Iterator:
         return iter((self.path, self.probabilities, self.error))
 

@@ -50,6 +50,7 @@ ALLOWED = {
     | {"augmentation", "audit", "blank", "decision", "devices", "classifier", "data", "networks", "reliability", "runs"}
     | {"session"},
     "report": GROUND | {"audit", "classifier", "data", "decision", "onnx_file", "reliability", "runs", "session"},
+    "serving": GROUND | {"classifier", "data", "report"},
     "sheets": GROUND | {"classifier", "data", "report", "runs", "session"},
     "inspection": GROUND | {"data", "networks", "report", "runs"},
     "export": GROUND | {"classifier", "data", "devices", "exported", "networks", "report", "runs", "session"},

@@ -26,6 +26,7 @@ from ox_classifier.cli.predict import predict
 from ox_classifier.cli.report import report
 from ox_classifier.cli.runs import runs
 from ox_classifier.cli.sentences import SentenceGroup
+from ox_classifier.cli.serve import serve
 from ox_classifier.cli.sheet_collect import collect
 from ox_classifier.cli.sheet_cut import cut
 from ox_classifier.cli.sheet_quiz import quiz
@@ -65,6 +66,7 @@ app.command(cls=Command, short_help="Show the networks that --arch can name.")(a
 app.command(cls=Command, short_help="Write matrices, mistakes, curves and metrics of a run.")(report)
 app.command(cls=Command, short_help="Say what two runs differ in, and whether by chance.")(compare)
 app.command(cls=Command, short_help="Say which class each image is.")(predict)
+app.command(cls=Command, short_help="Answer over HTTP, with a page to draw on.")(serve)
 app.command(cls=Command, short_help="List the runs with what they are worth.")(runs)
 app.command(cls=Command, short_help="Show a network's layers, kernels and what it looks at.")(inspect)
 app.command(cls=Command, short_help="Write a network for other programs, proved equal.")(export)

@@ -147,10 +147,11 @@ def _opened(run: str | None, always_answer: bool) -> tuple[Classifier, str]:
     from ox_classifier.classifier import Classifier
 
     found = exported.find(run)
-    return Classifier(found, always_answer=always_answer), _which(found)
+    return Classifier(found, always_answer=always_answer), network_line(found)
 
 
-def _which(run: Run | Exported) -> str:
+def network_line(run: Run | Exported) -> str:
+    """Which network answers, in a line."""
     made = f"{datetime.fromtimestamp(run.onnx_file.stat().st_mtime):%Y-%m-%d %H:%M}"
     return f"run {run.name} ({run.arch}), network of {made}" if hasattr(run, "arch") else f"exported network {run.path}"
 

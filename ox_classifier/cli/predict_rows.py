@@ -61,14 +61,7 @@ class Rows:
         return csv_line(map(self.show, row))
 
     def _json(self, prediction: Prediction) -> str:
-        row: dict[str, object] = {"path": str(prediction.path)}
-        if prediction.error:
-            row["error"] = prediction.error.reason
-        else:
-            row |= {} if self.bare else {"predicted": prediction.label}
-            row["probabilities"] = {name: round(share, 6) for name, share in prediction.by_class.items()}
-            row |= {} if self.bare else {"answer": prediction.answer, "reason": prediction.reason}
-        return f"{json_line(row)}\n"
+        return f"{json_line({'path': str(prediction.path)} | prediction.as_data(bare=self.bare))}\n"
 
     def _text(self, prediction: Prediction) -> str:
         path = printed(prediction.path)
