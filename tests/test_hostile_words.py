@@ -63,6 +63,7 @@ LINES: dict[str, tuple[dict[str, str], str]] = {
     "export": ({"run": "lenet-1"}, ""),
     "compare": ({"run": "lenet-1"}, ""),
     "runs": ({}, ""),
+    "serve": ({"run": "lenet-1"}, "--port 0"),
     "dataset apply": ({"corrections": "corrections.csv"}, ""),
     "dataset make": ({"out": "new"}, ""),
     "dataset import": ({"name": "mnist", "out": "new"}, "--source idx"),

@@ -5,30 +5,27 @@ from __future__ import annotations
 import io
 import json
 import socket
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from ox_classifier import __version__
+from ox_classifier.data.memory import Memory
 from ox_classifier.serving import uploads
 from ox_classifier.serving.deadline import DeadlineReader
 from ox_classifier.serving.uploads import RefusedError, Upload
 from ox_classifier.tables import json_line
 
-if TYPE_CHECKING:
-    from ox_classifier.serving.server import Server
-
 HEAD_SECONDS = 10.0  # for a request's headers, and between two requests of a connection
 BODY_SECONDS = 60.0  # for its images
 SEND_SECONDS = 10.0
-LINGER_SECONDS, LINGER_BYTES = (
-    2.0,
-    128 << 20,
-)  # what is still read of a refused request, so that its sender gets to know
+# what is still read of a refused request, so that its sender gets to know
+LINGER_SECONDS, LINGER_BYTES = 2.0, 128 << 20
 JSON, HTML = "application/json; charset=utf-8", "text/html; charset=utf-8"
 ROUTES = {"/": ("GET", "HEAD"), "/health": ("GET", "HEAD"), "/predict": ("POST",)}
 SAFE = {
@@ -40,10 +37,21 @@ SAFE = {
 NO_MORE: Mapping[str, str] = MappingProxyType({})
 
 
+class Answering(Protocol):
+    """What answers: the page with its Content-Security-Policy, the health as JSON, and rows for what was sent."""
+
+    page: tuple[str, str]
+    health: str
+    held: Memory  # of the images of all requests
+    answering: threading.Semaphore  # for as many requests as are answered at once
+
+    def rows(self, found: list[Upload]) -> list[dict]: ...
+
+
 class Handler(BaseHTTPRequestHandler):
     """The requests of one connection, one after the other."""
 
-    server: Server
+    server: Answering
     protocol_version = "HTTP/1.1"
 
     def setup(self) -> None:
@@ -140,6 +148,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What http.server itself finds wrong with a request, in JSON, too."""
         self.close_connection = self.unread = True
+        self.request_version = self.protocol_version  # of a request in no version that it knows it would send no head
         status = HTTPStatus(code)
         self._refuse(RefusedError(status, message or status.phrase))
 

@@ -109,7 +109,7 @@ def files_of(headers: Message, content: bytes) -> list[Upload]:
         if line.strip() or not blank or len(head) > MOST_HEAD:
             raise _damaged("a part has no head")
         told = HeaderParser().parsestr(head.decode("utf-8", "replace").strip("\r\n") + "\n\n")
-        name = told.get_filename()
+        name = _name(told)
         if name is not None or told.get_content_maintype() == "image":
             found.append(Upload(name and name[:LONGEST_NAME], data))
     if not found:
@@ -118,6 +118,12 @@ def files_of(headers: Message, content: bytes) -> list[Upload]:
         said = f"the form has {len(found)} files: at most {MOST_IMAGES} are taken at once"
         raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
     return found
+
+
+def _name(told: Message) -> str | None:
+    """The name of a part's file as browsers send it, whose < > and backslashes `get_filename` would change."""
+    quoted = re.search(r';\s*filename="([^"]*)"', told.get("Content-Disposition", ""))
+    return quoted[1] if quoted else told.get_filename()
 
 
 def _damaged(why: str) -> RefusedError:
