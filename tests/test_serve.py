@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,9 +35,9 @@ PROGRAM = [sys.executable, "-m", "ox_classifier", "serve"]
 
 
 @contextmanager
-def serving(*words: object, run: Path = RUN, cwd: Path | None = None):
+def serving(*words: object, run: Path = RUN, cwd: Path | None = None, program: Sequence[str] = PROGRAM):
     """The process, and the address that it printed."""
-    command = [*PROGRAM, str(run), "--port", "0", *map(str, words)]
+    command = [*program, str(run), "--port", "0", *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd) as process:
         try:
             url = process.stdout.readline().strip()

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from tests import hand_made, sheet_pages, sheet_photos, test_sheet_reading
 from tests.conftest import REPOSITORY
 from tests.test_layers import inside, module_arrows, modules, top_imports
 from tests.test_readme import ROOT
+from tests.test_serve import ask, serving
 
 PROJECT = tomllib.loads((REPOSITORY / "packaging" / "ox-predict" / "pyproject.toml").read_text(encoding="utf-8"))
 LISTED = PROJECT["tool"]["ox-predict"]["modules"]
@@ -46,7 +48,7 @@ def test_the_list_names_modules_and_all_that_they_import_when_they_are_imported(
     assert lacking == set()
 
 
-@pytest.mark.parametrize("command", ["cli.predict", "cli.sheet_read"])
+@pytest.mark.parametrize("command", ["cli.predict", "cli.serve", "cli.sheet_read"])
 def test_a_command_of_it_finds_every_module_it_imports_anywhere(command):
     arrows, ahead, seen = module_arrows(), ["__main__", "classifier", "cli", command], set()
     while ahead:
@@ -75,7 +77,7 @@ def test_of_every_command_it_is_known_whether_it_is_there():
     groups = {name: group for name, group in ROOT.commands.items() if hasattr(group, "commands")}
     names = {name for name in ROOT.commands if name not in groups}
     names |= {f"{name} {inner}" for name, group in groups.items() for inner in group.commands}
-    assert names == {"predict", "arch", "doctor", "export", *small_install.NEEDED}
+    assert names == {"predict", "serve", "arch", "doctor", "export", *small_install.NEEDED}
 
 
 def test_every_command_that_it_lacks_names_a_module_that_is_there_in_the_whole():
@@ -183,6 +185,17 @@ def test_a_kept_run_answers_as_it_always_did():
     for row, wanted in zip(rows, expected, strict=True):
         assert (row["path"], row["predicted"]) == (wanted["path"], wanted["predicted"])
         assert float(row["x"]) == pytest.approx(float(wanted["x"]), abs=1e-4)
+
+
+@needs_install
+def test_it_answers_over_http_with_its_page():
+    program = Path(PLACE) / "bin" / "ox"
+    with serving(program=[str(program), "serve"]) as (_, url):
+        body = (REPOSITORY / "dataset/test/o/00000.jpg").read_bytes()
+        status, _, row = ask(f"{url}predict", body, Content_Type="image/jpeg")
+        assert (status, row["predicted"]) == (200, "o")
+        with urllib.request.urlopen(url) as page:
+            assert b"<canvas" in page.read()
 
 
 @needs_install
