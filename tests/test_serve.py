@@ -11,13 +11,14 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ox_classifier import __version__
+from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
+from ox_classifier.errors import UsageError
 from ox_classifier.serving import handler, server, uploads
 from tests.conftest import REPOSITORY
 
@@ -223,6 +226,18 @@ def test_a_bad_request_gets_a_sentence(url, text, status, said):
     assert found == status and list(told) == ["error"] and said in told["error"] and "\n" not in told["error"]
 
 
+def test_who_asks_first_whether_to_send_is_told_to_go_on(url, predicted):
+    host, port = url.removeprefix("http://").strip("/").split(":")
+    content = IMAGES[0].read_bytes()
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(content))
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(content)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        assert_same(json.loads(response.read()), predicted[0])
+
+
 def test_a_request_that_ends_early_gets_a_sentence(url):
     host, port = url.removeprefix("http://").strip("/").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
@@ -336,6 +351,98 @@ def test_whoever_sends_slowly_holds_no_place_for_long(url, monkeypatch):
     finally:
         for connection in slow:
             connection.close()
+
+
+# a server in this process, whose limits are small
+
+
+@contextmanager
+def here(monkeypatch, **limits: float):
+    """A server of which one may ask much, with other limits; gives it and its address."""
+    for name, value in limits.items():
+        for module in (server, handler):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
+    listening = server.Server("127.0.0.1", 0)
+    thread = threading.Thread(target=listening.serve, args=(Classifier.load(RUN), "lenet-22"), daemon=True)
+    thread.start()
+    try:
+        yield listening, listening.url
+    finally:
+        listening.shutdown()
+        thread.join(timeout=20)
+
+
+def test_images_that_come_too_slowly_are_refused(monkeypatch):
+    with here(monkeypatch, BODY_SECONDS=1.0) as (_, url):
+        host, port = url.removeprefix("http://").strip("/").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(HEAD + b"Content-Length: 1000\r\n\r\n")
+            begun = time.monotonic()
+            with pytest.raises(OSError):  # each byte alone would be soon enough
+                while time.monotonic() - begun < 10:
+                    connection.sendall(b"a")
+                    time.sleep(0.2)
+                    connection.settimeout(0.01)
+                    with suppress(TimeoutError):
+                        answered = connection.recv(65536)
+                        assert b" 408 " in answered.partition(b"\r\n")[0]
+                        raise OSError
+            assert 0.8 < time.monotonic() - begun < 5
+
+
+def test_who_finds_no_place_is_told_when_to_ask_again(monkeypatch):
+    with here(monkeypatch, MOST_CONNECTIONS=1, WAIT_SECONDS=0.2) as (_, url):
+        host, port = url.removeprefix("http://").strip("/").split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as first:
+            first.sendall(b"GET /health HTTP/1.1\r\n")
+            time.sleep(0.2)
+            with socket.create_connection((host, int(port)), timeout=20) as second:
+                response = http.client.HTTPResponse(second)  # nothing is sent: what is said must not get lost
+                response.begin()
+                assert response.status == 503 and response.headers["Retry-After"] == "1"
+                assert "too many ask at once" in json.loads(response.read())["error"]
+            first.sendall(b"Connection: close\r\n\r\n")
+            assert first.recv(100).startswith(b"HTTP/1.1 200 ")
+        time.sleep(0.3)
+        assert ask(f"{url}health")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence", "said"),
+    [
+        (UsageError("model.onnx can't answer"), 500, "model.onnx can't answer", "model.onnx can't answer"),
+        (MemoryError(), 503, "the memory is full", ""),
+        (KeyError("a secret"), 500, "the server made a mistake", "KeyError: 'a secret'"),
+    ],
+)
+def test_an_error_costs_one_request(monkeypatch, capfd, error, status, sentence, said):
+    def broken(*_):
+        raise error
+
+    monkeypatch.delenv("OX_DEBUG", raising=False)
+    with here(monkeypatch) as (listening, url):
+        image = IMAGES[0].read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr(listening.classifier, "predict", broken)
+            found, _, told = ask(f"{url}predict", image, Content_Type="image/jpeg")
+        assert found == status and told["error"].startswith(sentence) and "secret" not in told["error"]
+        assert ask(f"{url}predict", image, Content_Type="image/jpeg")[0] == 200
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == bool(said) and said in "".join(lines)
+
+
+def test_a_slow_sender_of_large_images_holds_back_no_more_than_their_memory(monkeypatch):
+    """What is announced is reserved: who brings more than is left waits, and is answered then."""
+    with here(monkeypatch, MOST_HELD=5000, BODY_SECONDS=1.5) as (_, url):
+        host, port = url.removeprefix("http://").strip("/").split(":")
+        image = min((path.read_bytes() for path in IMAGES), key=len)
+        with socket.create_connection((host, int(port)), timeout=20) as slow:
+            slow.sendall(HEAD + b"Content-Length: 4990\r\n\r\n")
+            time.sleep(0.2)
+            begun = time.monotonic()
+            assert ask(f"{url}predict", image, Content_Type="image/jpeg")[0] == 200
+            assert time.monotonic() - begun > 1
 
 
 # the command

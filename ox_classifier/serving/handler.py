@@ -53,6 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Answering
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer goes out with its head in one piece
 
     def setup(self) -> None:
         super().setup()
@@ -89,7 +90,9 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._refuse(refused)
             return False
-        return super().handle_expect_100()
+        found = super().handle_expect_100()
+        self.wfile.flush()
+        return found
 
     def do_GET(self) -> None:
         self._answer(self.command)
@@ -164,6 +167,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+        self.wfile.flush()
 
     def _linger(self) -> None:
         """Read on for a moment: closing at once would make the answer vanish with what the sender still sends."""

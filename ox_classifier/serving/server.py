@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
@@ -97,12 +98,15 @@ class Server(ThreadingHTTPServer):
                 answers = [self._one(found[0].content)]
             else:
                 answers = list(self.classifier.predict(upload.content for upload in found))
-        except (OxError, MemoryError) as error:
-            said = str(error) if isinstance(error, OxError) else "the memory is full: send smaller images"
-            say(f"could not answer: {said}")
-            full = isinstance(error, MemoryError)
-            status = HTTPStatus.SERVICE_UNAVAILABLE if full else HTTPStatus.INTERNAL_SERVER_ERROR
-            raise RefusedError(status, said) from None
+        except MemoryError:
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "the memory is full: send smaller images") from None
+        except OxError as error:
+            say(f"a request could not be answered: {error}")
+            raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)) from None
+        except Exception as error:  # a mistake of ours costs one request, not the server
+            _tell(error)
+            said = "the server made a mistake, of which its own output says more"
+            raise RefusedError(HTTPStatus.INTERNAL_SERVER_ERROR, said) from None
         return [{"path": upload.name} | one.as_data() for upload, one in zip(found, answers, strict=True)]
 
     def _one(self, content: bytes) -> Prediction:
@@ -114,7 +118,11 @@ class Server(ThreadingHTTPServer):
     def process_request(self, request: socket.socket, client_address: tuple) -> None:
         """A thread for each connection, as long as there is a place for one."""
         if self.slots.acquire(timeout=WAIT_SECONDS):
-            super().process_request(request, client_address)
+            try:
+                super().process_request(request, client_address)
+            except BaseException:  # no thread was begun that would give the place back
+                self.slots.release()
+                raise
             return
         request.settimeout(0.1)
         with suppress(OSError):
@@ -130,11 +138,14 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request: socket.socket, client_address: tuple) -> None:
         """A client that went away is no error of ours; anything else is said, and the others are answered on."""
         error = sys.exception()
-        if isinstance(error, OSError):
-            return
-        say(f"a request could not be answered ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
-        if os.environ.get("OX_DEBUG"):
-            super().handle_error(request, client_address)
+        if not isinstance(error, OSError):
+            _tell(error)
+
+
+def _tell(error: BaseException) -> None:
+    say(f"a request could not be answered ({type(error).__name__}: {' '.join(str(error).split())[:200]})")
+    if os.environ.get("OX_DEBUG"):
+        traceback.print_exception(error)
 
 
 def _why_not(host: str, port: int, error: OSError) -> str:

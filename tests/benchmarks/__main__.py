@@ -11,6 +11,7 @@ MODULES = (
     "augment",
     "predict",
     "small",
+    "serve",
     "transfer",
     "check",
     "course",
