@@ -13,7 +13,7 @@
   };
   const shown = (name) => (name.length === 1 ? name.toUpperCase() : name);
   const percent = (share) => {
-    const text = share >= 0.9995 && share < 1 ? "> 99.9" : share < 0.0005 && share > 0 ? "< 0.1" : (100 * share).toFixed(1);
+    const text = share >= 0.9995 ? "> 99.9" : share < 0.0005 ? "< 0.1" : (100 * share).toFixed(1);
     return `${text} %`.replaceAll(" ", "\u00a0");
   };
 
@@ -60,7 +60,7 @@
       bar.style.setProperty("width", `${100 * share}%`);
       track.append(bar);
       track.setAttribute("aria-hidden", "true");
-      found.append(make("span", "label", shown(name)), track, make("span", "", percent(share)));
+      found.append(make("span", "label", shown(name)), track, make("span", "share", percent(share)));
     }
     return found;
   };
