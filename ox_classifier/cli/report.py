@@ -54,7 +54,6 @@ def report(
     """
     with user_errors():
         from ox_classifier import runs
-        from ox_classifier.data import folders
 
         splits = tuple(dict.fromkeys(split or ("val", "test")))
         for name in splits:
@@ -63,6 +62,8 @@ def report(
         if data is not None:
             places.refuse_missing_data(data, "--data")
             if not data.is_dir():
+                from ox_classifier.data import folders
+
                 folders.find(data, to_learn=False)  # a file that is no table is refused before the slow imports
         formats = tuple(dict.fromkeys(format_ or ("png",)))
         for name in formats:

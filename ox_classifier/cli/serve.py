@@ -46,11 +46,12 @@ def serve(
         from ox_classifier.classifier import Classifier
         from ox_classifier.serving.server import Server
 
-        server = Server(host, port)
-        classifier = Classifier(found, threads=threads, always_answer=always_answer)
-        say(network_line(found))
-        if not server.is_local:
-            say(f"everyone who reaches this computer at {server.url} may ask: there is no password, and no encryption")
-        say("Ctrl-C stops")
-        typer.echo(server.url)
-        server.serve(classifier, found.name)
+        with Server(host, port) as server:
+            classifier = Classifier(found, threads=threads, always_answer=always_answer)
+            say(network_line(found))
+            if not server.is_local:
+                who = f"everyone who reaches this computer at {server.url} may ask"
+                say(f"{who}: there is no password, and no encryption")
+            say("Ctrl-C stops")
+            typer.echo(server.url)
+            server.serve(classifier, found.name)
