@@ -13,7 +13,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 
-from ox_classifier import __version__
+from ox_classifier import __version__, signals
 from ox_classifier.classifier import Classifier, Prediction
 from ox_classifier.console import say
 from ox_classifier.data.images import ImageError
@@ -81,7 +81,8 @@ class Server(ThreadingHTTPServer):
         told = {"run": name, "classes": classifier.classes, "version": __version__}
         self.health = json_line(told) + "\n"
         try:
-            self.serve_forever(poll_interval=0.1)
+            with signals.deferred():  # an interrupt between a request and its thread might be lost
+                self.serve_forever(poll_interval=0.1)
         finally:
             self.socket.close()
             for _ in range(self.places):
@@ -114,6 +115,10 @@ class Server(ThreadingHTTPServer):
             return self.classifier.predict(content)
         except ImageError as error:
             return Prediction(None, None, error, self.classifier.classes)
+
+    def service_actions(self) -> None:
+        """Between two requests, or each tenth of a second: the place to stop."""
+        signals.check()
 
     def process_request(self, request: socket.socket, client_address: tuple) -> None:
         """A thread for each connection, as long as there is a place for one."""
