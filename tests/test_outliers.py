@@ -131,8 +131,7 @@ def test_run_json_says_what_the_held_out_were_answered(tmp_path, monkeypatch):
     run = runs.find()
     assert run.settings["outliers"]["images"] == 450 and run.settings["outliers"]["held_out"] == 50
     unsure = run.assurance.unsure
-    seen = {path.name for path in (data / "outliers").iterdir()}
-    assert unsure.outliers == 50 and len(seen) == 500
+    assert unsure.outliers == 50
     sure = [answer.sure for answer in Classifier(run).predict(held_out_of(data))]
     assert unsure.outliers_refused == 50 - sum(sure)
 

@@ -489,6 +489,19 @@ def test_on_every_address_it_says_who_may_ask():
         assert f"at {where} may ask: there is no password" in line
 
 
+def test_ctrl_c_just_after_a_request_is_never_lost():
+    """A third of such presses once were: raised where nothing passes an exception on."""
+
+    def press(_) -> int:
+        with serving() as (process, where):
+            assert ask(f"{where}health")[0] == 200
+            process.send_signal(signal.SIGINT)
+            return process.wait(timeout=10)
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(press, range(9))) == [130] * 9
+
+
 def test_always_answer_names_a_class(tmp_path):
     grey = io.BytesIO()
     Image.new("RGB", (60, 60), (128, 128, 128)).save(grey, "PNG")
