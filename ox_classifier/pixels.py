@@ -8,7 +8,7 @@ CHANNELS = {"rgb": 3, "grayscale": 1, "rgba": 4}  # with alpha only where Keras'
 STRETCHED = "stretch-bilinear-antialiased"
 INK_CROPPED = "ink-crop-bilinear-antialiased"
 RESIZES = {"none": STRETCHED, "ink": INK_CROPPED}  # by --crop
-DECODING = 2  # raise it when a rule makes other pixels of a file than before: what caches keep goes by it
+DECODING = 3  # raise it when a rule makes other pixels of a file than before: what caches keep goes by it
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Connected pieces without OpenCV are OpenCV's, whatever the picture; and so is the part of it that holds the ink."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,8 +50,17 @@ def test_the_part_that_holds_the_ink_is_the_same(monkeypatch):
 def test_hull_and_rectangle_are_opencvs(marked):
     for label in range(1, connected.pieces(marked)[0].max() + 1):
         own = connected.pieces(marked)[0] == label
-        assert hulls.by_edges(own) == pytest.approx(hulls._by_opencv(own), rel=1e-5)
-        theirs = hulls.fullness(own)
+        theirs = hulls.measured(own)
+        hull = hulls._by_opencv(own).astype(np.float32)
+        area, (width, height) = max(cv2.contourArea(hull), 1), cv2.minAreaRect(hull)[1]
+        assert theirs.square == pytest.approx(area / max(width * height, 1), abs=2e-4)
+        assert theirs.solid == pytest.approx(own.sum() / area, abs=2e-4)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(hulls, "cv2", None)
-            assert hulls.fullness(own) == theirs
+            assert hulls.measured(own) == theirs
+
+
+def test_a_line_is_not_broad_and_a_square_is():
+    line, square = np.eye(30, dtype=bool), np.ones((9, 9), bool)
+    assert hulls.measured(line).broad == pytest.approx(1 / 30, abs=0.02)  # of corners of cells: 1.4 by 42.4
+    assert hulls.measured(square) == (1, 1, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 try:
@@ -12,37 +14,42 @@ except ModuleNotFoundError:  # the small install goes without
 DIGITS = 4  # that are kept, so that both ways give one number
 
 
-def fullness(own: np.ndarray) -> tuple[float, float]:
-    """What share a piece's hull is of the smallest rectangle about it, and what share of the hull is marked.
-
-    `own` is bool, of any size, with one cell or more. The rectangle may be turned.
+class Hull(NamedTuple):
+    """The hull of a piece, in shares: `square` of the smallest rectangle about it, turned or not, is in the hull,
+    `solid` of the hull is marked; `broad` is how broad it is where it is narrowest, beside its length.
     """
-    area, around = _by_opencv(own) if cv2 is not None else by_edges(own)
-    area = max(area, 1.0)
-    return round(area / max(around, 1.0), DIGITS), round(np.count_nonzero(own) / area, DIGITS)
+
+    square: float
+    solid: float
+    broad: float
 
 
-def _by_opencv(own: np.ndarray) -> tuple[float, float]:
+def measured(own: np.ndarray) -> Hull:
+    """How full and how broad the hull of what is marked is; `own` is bool, of any size, with one cell or more."""
+    hull = _by_opencv(own) if cv2 is not None else by_chains(own)
+    after = np.roll(hull, -1, axis=0)
+    step = after - hull
+    area = max(abs(float((hull[:, 0] * step[:, 1] - hull[:, 1] * step[:, 0]).sum())) / 2, 1.0)
+    length = np.hypot(step[:, 0], step[:, 1])
+    along = (step / np.where(length, length, 1)[:, None])[length > 0]
+    long = np.ptp(hull @ along.T, axis=0)
+    wide = np.ptp(hull @ np.stack([along[:, 1], -along[:, 0]]), axis=0)  # one side of the rectangle is one of the hull
+    around = max(float((long * wide).min()), 1.0)
+    shares = area / around, int(np.count_nonzero(own)) / area, float(wide.min() / long.max())
+    return Hull(*(round(share, DIGITS) for share in shares))
+
+
+def _by_opencv(own: np.ndarray) -> np.ndarray:
     rows, left, right = _sides(own)
     x = np.concatenate([left, left, right, right])
     y = np.concatenate([rows, rows + 1, rows, rows + 1])
-    hull = cv2.convexHull(np.stack([x, y], axis=1).astype(np.float32))
-    _, (width, height), _ = cv2.minAreaRect(hull)
-    return cv2.contourArea(hull), width * height
+    return cv2.convexHull(np.stack([x, y], axis=1).astype(np.float32)).reshape(-1, 2).astype(float)
 
 
-def by_edges(own: np.ndarray) -> tuple[float, float]:
-    """Area of the hull of the cells' corners, and of the smallest rectangle about it, one of whose sides lies on it."""
+def by_chains(own: np.ndarray) -> np.ndarray:
+    """The corners of the hull of the marked cells, each the one before turned on, from top to bottom and back."""
     rows, left, right = _sides(own)
-    # from top to bottom on the left, and back on the right
-    hull = np.array([*_chain(rows, left, 1), *_chain(rows, right, -1)[::-1]], float)
-    step = np.roll(hull, -1, axis=0) - hull
-    area = abs(float((hull[:, 0] * step[:, 1] - hull[:, 1] * step[:, 0]).sum())) / 2
-    length = np.hypot(step[:, 0], step[:, 1])
-    along = (step / np.where(length, length, 1)[:, None])[length > 0]
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    around = np.ptp(hull @ along.T, axis=0) * np.ptp(hull @ across.T, axis=0)
-    return area, float(around.min())
+    return np.array([*_chain(rows, left, 1), *_chain(rows, right, -1)[::-1]], float)
 
 
 def _sides(own: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

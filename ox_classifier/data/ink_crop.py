@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from ox_classifier.data import ink_pieces
+from ox_classifier.data import ink_frames, ink_pieces
 
 GRID = 64  # cells a side in which the ink is looked for
 REACH = 16  # cells around each that are its surroundings
-FAINT = 8.0  # grey levels: where nothing stands out by more, there is no ink
-LEAST = 0.25  # of the strongest ink: what is weaker is shade, grain or a ruled line
 ROOM = 2.1  # standard deviations of the ink's places from its middle to the edge of the square
 MARGIN = 1.5  # cells
 ZOOM = 6.0  # at most
@@ -35,14 +33,15 @@ def _part(image: Image.Image, box: Box) -> Box:
     grey = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX, box=box), dtype=np.float64)
     apart = grey - _surroundings(grey)
     strongest = float(np.abs(apart).max())
-    if strongest <= FAINT:
+    if strongest <= ink_frames.FAINT:
         return box
-    either = [_strong(apart), _strong(-apart)]  # light ink, dark ink
-    written = [ink_pieces.strokes(ink) for ink in either]
+    either = [-apart, apart]  # dark ink, light ink
+    found = [ink_pieces.Pieces(ink_frames.strong(way)) for way in either]
+    written = [pieces.strokes for pieces in found]
     if not any(written):
-        written = [float((ink**3).sum()) for ink in either]
-    ink = either[int(written[1] >= written[0])]
-    ink *= ink_pieces.of_mark(ink)
+        written = [float((pieces.ink**3).sum()) for pieces in found]
+    chosen = int(written[1] > written[0])
+    ink = ink_frames.of_mark(either[chosen], found[chosen])
     places, total = np.arange(GRID), ink.sum()
     x, y = ink.sum(axis=0), ink.sum(axis=1)
     middle = np.array([(x @ places) / total, (y @ places) / total])
@@ -53,11 +52,6 @@ def _part(image: Image.Image, box: Box) -> Box:
     left, top = (corner + low * scale).tolist()
     right, bottom = (corner + np.minimum(low + 2 * half, GRID) * scale).tolist()
     return left, top, right, bottom
-
-
-def _strong(apart: np.ndarray) -> np.ndarray:
-    """What stands out by more than grain, shade and ruled lines do; 0 elsewhere."""
-    return np.maximum(apart - LEAST * max(float(apart.max()), FAINT), 0)
 
 
 def _surroundings(grey: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Connected pieces of ink: which are the mark's, and which a frame's, a board's or a neighbour's."""
+"""Connected pieces of ink, and what of their shape tells a mark from a frame, a line or a reflection."""
 
 from __future__ import annotations
 
@@ -9,20 +9,15 @@ import numpy as np
 from ox_classifier.data import connected, hulls
 
 SPECK = 3  # cells: a smaller piece of ink is none
-INNER = 0.25  # of the size of what encloses it: less is a speck
-INNER_OF_LINES = 0.12  # of lines that leave the picture, as those of a board
-SQUARE = 0.84  # of a frame: between a ring and a box
 SOLID = 0.8  # of the hull: no stroke fills so much of it
-STRONG = 0.5  # of a frame's ink: what is fainter in it is a ruled line
 BESIDE = 0.2  # of a mark's size: pieces so near to it are its own
+RAYS = 24  # directions in which a frame is looked for
 
 
 class Piece(NamedTuple):
     """The box about a connected piece of ink, in cells of a square grid.
 
-    `hollow` if it has no ink in its middle; `square` is the share that its hull fills of the smallest rectangle about
-    it, turned or not: some 0.79 for a ring, nearly 1 for a box; `solid` is the share of the hull that is inked, nearly
-    1 for a reflection; `strength` is the strongest ink in it.
+    `hollow` if it has no ink in its middle; `strength` is the strongest ink in it.
     """
 
     label: int
@@ -31,23 +26,32 @@ class Piece(NamedTuple):
     right: int
     bottom: int
     hollow: bool
-    square: float
-    solid: float
+    hull: hulls.Hull
     strength: float
     grid: int
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        return self.left, self.top, self.right, self.bottom
 
     @property
     def longest(self) -> int:
         return max(self.right - self.left, self.bottom - self.top)
 
     @property
-    def at_edge(self) -> bool:
-        return min(self.left, self.top) == 0 or max(self.right, self.bottom) == self.grid
+    def leaves(self) -> int:
+        """At how many sides it leaves the picture."""
+        return (self.left == 0) + (self.top == 0) + (self.right == self.grid) + (self.bottom == self.grid)
 
     @property
     def distance(self) -> float:
         """From the picture's middle; 0 if the box holds it."""
         return self._apart(*[self.grid / 2] * 4)
+
+    @property
+    def off(self) -> float:
+        """How far the middle of its box lies from that of the picture."""
+        return max(abs(self.left + self.right - self.grid), abs(self.top + self.bottom - self.grid)) / 2
 
     def holds(self, other: Piece) -> bool:
         """Whether another piece lies in the box; what leaves the picture may hold what leaves it there."""
@@ -59,75 +63,73 @@ class Piece(NamedTuple):
             and other != self
         )
 
-    def frames(self, other: Piece) -> bool:
-        """Whether this is a frame or a board about another piece that is no speck beside it."""
-        least = (INNER_OF_LINES if self.at_edge else INNER) * self.longest
-        alike = self.longest > other.longest >= least and other.strength >= STRONG * self.strength
-        leaves = (self.left == 0) + (self.top == 0) + (self.right == self.grid) + (self.bottom == self.grid)
-        framing = self.square >= SQUARE or leaves >= 3  # a box, or the lines of a board
-        return self.hollow and framing and alike and self.holds(other)
-
     def near(self, other: Piece) -> bool:
-        return self._apart(other.left, other.top, other.right, other.bottom) <= BESIDE * other.longest
+        return self._apart(*other.box) <= BESIDE * other.longest
+
+    def with_box(self, box: tuple[int, int, int, int]) -> Piece:
+        return self._replace(**dict(zip(("left", "top", "right", "bottom"), box, strict=True)))
 
     def _apart(self, left: float, top: float, right: float, bottom: float) -> float:
         return max(left - self.right, self.left - right, top - self.bottom, self.top - bottom, 0)
 
 
-def of_mark(ink: np.ndarray) -> np.ndarray:
-    """Which cells of a square grid that have ink, above 0, are the mark's: bool of the same shape.
+class Pieces:
+    """The pieces of `ink`, a square that is above 0 where there is some.
 
-    A frame is a piece of ink about another piece. Where there is none, all ink stays but reflections and lines that
-    touch the edge and leave the middle out.
+    `drawn` are those of strokes, without specks and reflections; `found` are these, or what else there is.
     """
-    labels, found = _pieces(ink)
-    pieces = [piece for piece in found if piece.longest >= SPECK] or found
-    pieces = [piece for piece in pieces if piece.solid <= SOLID] or pieces
-    frames = [piece for piece in pieces if any(piece.frames(other) for other in pieces)]
-    rest = [piece for piece in pieces if piece not in frames]
-    inner = [piece for piece in rest if not piece.at_edge or piece.distance == 0] or rest
-    if frames:
-        core = min(inner, key=lambda piece: (piece.distance, -piece.longest, piece[1:5]))
-        around = [frame for frame in frames if frame.holds(core)]
-        closest = min(around, key=lambda frame: (frame.longest, frame[1:5]), default=None)
-        if closest and not closest.at_edge:
-            inner = [piece for piece in inner if closest.holds(piece)]
-        else:
-            inner = _about(core, inner)
-    return np.isin(labels, [piece.label for piece in inner])
 
+    def __init__(self, ink: np.ndarray):
+        self.ink = ink
+        self.labels, boxes = connected.pieces(ink > 0)
+        numbered = list(enumerate(boxes, start=1))
+        strokes = [(label, box) for label, box in numbered if max(box[2] - box[0], box[3] - box[1]) >= SPECK]
+        measured = [self._measured(label, box) for label, box in strokes or numbered]
+        self.drawn = [piece for piece in measured if piece.hull.solid <= SOLID] if strokes else []
+        self.found = self.drawn or measured
 
-def _about(core: Piece, pieces: list[Piece]) -> list[Piece]:
-    """The core of a mark and the pieces that lie near it, or near those: a mark of several strokes, or a broken one."""
-    found, whole = [core], core
-    while more := [piece for piece in pieces if piece not in found and piece.near(whole)]:
-        found += more
-        corners = np.array([piece[1:5] for piece in found])
-        whole = whole._replace(
-            **dict(zip(("left", "top"), corners[:, :2].min(axis=0).tolist(), strict=True)),
-            **dict(zip(("right", "bottom"), corners[:, 2:].max(axis=0).tolist(), strict=True)),
-        )
-    return found
+    @property
+    def strokes(self) -> float:
+        """How much of the ink is in strokes: the sum of its cubes, so that strong ink counts."""
+        return float((self.ink[self.cells(self.drawn)] ** 3).sum())
 
+    def cells(self, pieces: list[Piece]) -> np.ndarray:
+        """Which cells are of these pieces: bool, of the square's shape."""
+        chosen = np.zeros(int(self.labels.max()) + 1, bool)
+        chosen[[piece.label for piece in pieces]] = True
+        return chosen[self.labels]
 
-def _pieces(ink: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
-    labels, boxes = connected.pieces(ink > 0)
-    found = []
-    for label, (left, top, right, bottom) in enumerate(boxes, start=1):
+    def around(self, frame: Piece, other: Piece) -> float:
+        """The share of the directions from the middle of another piece in which `frame` has ink."""
+        x, y = (other.left + other.right) / 2, (other.top + other.bottom) / 2
+        turn, far = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)[:, None], np.arange(1, frame.grid, 0.7)
+        across, down = (x + np.cos(turn) * far).astype(int), (y + np.sin(turn) * far).astype(int)
+        last = frame.grid - 1
+        inside = (across >= 0) & (down >= 0) & (across <= last) & (down <= last)
+        hit = self.labels[np.clip(down, 0, last), np.clip(across, 0, last)] == frame.label
+        return float((hit & inside).any(axis=1).mean())
+
+    def _measured(self, label: int, box: tuple[int, int, int, int]) -> Piece:
+        left, top, right, bottom = box
         width, height = right - left, bottom - top
-        middle = labels[
+        middle = self.labels[
             top + 2 * height // 5 : top + -(-3 * height // 5), left + 2 * width // 5 : left + -(-3 * width // 5)
         ]
         hollow = not (middle == label).any()
         inside = slice(top, bottom), slice(left, right)
-        own = labels[inside] == label
-        box = left, top, right, bottom
-        found.append(Piece(label, *box, hollow, *hulls.fullness(own), float(ink[inside][own].max()), len(ink)))
-    return labels, found
+        own = self.labels[inside] == label
+        return Piece(label, *box, hollow, hulls.measured(own), float(self.ink[inside][own].max()), len(self.ink))
 
 
-def strokes(ink: np.ndarray) -> float:
-    """How much of the ink is in strokes, not in reflections: the sum of its cubes, so that strong ink counts."""
-    labels, found = _pieces(ink)
-    own = [piece.label for piece in found if piece.solid <= SOLID and piece.longest >= SPECK]
-    return float((ink[np.isin(labels, own)] ** 3).sum())
+def about(core: Piece, pieces: list[Piece]) -> list[Piece]:
+    """The core of a mark and the pieces that lie near it, or near those: a mark of several strokes, or a broken one."""
+    found, whole = [core], core
+    while more := [piece for piece in pieces if piece not in found and piece.near(whole)]:
+        found += more
+        whole = whole.with_box(box_about(found))
+    return found
+
+
+def box_about(pieces: list[Piece]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = zip(*(piece.box for piece in pieces), strict=True)
+    return min(left), min(top), max(right), max(bottom)
