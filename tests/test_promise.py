@@ -55,14 +55,17 @@ def test_images_of_no_class_raise_the_threshold_as_far_as_they_need_and_answers_
     plain = promise.choose(certainty, right, 0.01)
     assert plain.accepted == 3000 and plain.outliers == 0
     assert promise.choose(certainty, right, 0.01, np.array([])) == plain
-    easy = promise.choose(certainty, right, 0.01, np.append(np.full(96, 0.4), np.ones(4)))
-    assert (easy.threshold, easy.outliers, easy.outliers_refused) == (plain.threshold, 100, 96)
-    some = promise.choose(certainty, right, 0.01, np.linspace(0.3, 0.515, 101))  # 95 of 100 lie below 0.504
-    assert some.outliers_refused >= 0.95 * 101 and 0.504 <= some.threshold <= 0.505 + promise.STEP
+    easy = promise.choose(certainty, right, 0.01, np.append(np.full(99, 0.4), np.ones(1)))
+    assert (easy.threshold, easy.outliers, easy.outliers_refused) == (plain.threshold, 100, 99)
+    some = promise.choose(certainty, right, 0.01, np.linspace(0.3, 0.55, 101))  # 98 of 100 lie below 0.545
+    assert some.outliers_refused >= 0.98 * 101 and 0.545 <= some.threshold <= 0.546 + promise.STEP
     assert some.accepted == (certainty >= some.threshold).sum() and not some.kept_short
+    half = promise.choose(certainty, right, 0.01, np.append(np.full(25, 0.55), np.full(25, 0.99)))
+    assert half.outliers_refused == 25 and 0.55 < half.threshold <= 0.55 + promise.STEP, "no answer goes for nothing"
     hard = promise.choose(certainty, right, 0.01, np.full(50, 0.99))  # as sure as the marks are
-    assert hard.accepted >= 0.98 * 3000 and hard.outliers_refused == 0
-    assert hard.accepted < 0.98 * 3000 + promise.STEP * 3000 + 1
+    assert (hard.threshold, hard.outliers_refused) == (plain.threshold, 0)
+    most = promise.choose(certainty, right, 0.01, np.linspace(0.5, 1, 500))
+    assert 0.8 * 3000 <= most.accepted < 0.8 * 3000 + promise.STEP * 3000 + 1
     said = promise.in_words(some)
     assert "of 101 images of no class that it never saw, 9" in said
 

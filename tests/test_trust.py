@@ -75,7 +75,7 @@ def test_answers_near_to_undecided_are_refused_where_outliers_were_taught():
 def test_answers_to_images_of_no_class_are_counted_calibrated_and_blank_ones_as_refused():
     known = held_out(1500, 2)
     blank = np.array([True] * 30 + [False] * 70)
-    strangers = Strangers(np.stack([np.zeros(100), np.linspace(0, 12, 100)], axis=1), blank)
+    strangers = Strangers(np.stack([np.zeros(100), np.linspace(0, 8, 100)], axis=1), blank)
     found = Trust.from_answers(known, ("o", "x"), max_error=0.01, outliers=True, strangers=strangers)
     certainty = softmax(strangers.logits / found.temperature, axis=1).max(axis=1)
     assert found.promise.outliers == 100

@@ -16,8 +16,8 @@ from scipy.stats import beta
 
 CONFIDENCE = 0.95
 STEP = 0.005  # of the images, between one threshold that is tried and the next
-REFUSED = 0.95  # of held-out images of no class: so many are to be refused
-MOST_GIVEN_UP = 0.02  # of the answers that could be promised, for that
+REFUSED = 0.98  # of held-out images of no class: so many are to be refused
+MOST_GIVEN_UP = 0.2  # of the answers that could be promised, for that
 MOST_NEEDED = 10_000_000  # images; what takes more can't be had
 
 
@@ -85,7 +85,7 @@ def choose(certainty: np.ndarray, right: np.ndarray, max_error: float, outliers:
     `certainty` is the probability of each answer, `right` whether it is right, both of shape (n,). `outliers` is the
     certainty of the answers to held-out images of no class, shape (m,): where less than `REFUSED` of them lie below
     that threshold, the next higher ones that keep the promise are looked at, as long as no more than `MOST_GIVEN_UP`
-    of the answers go for it.
+    of the answers go for it; where that is not enough, the one that refuses most of them is taken.
 
     From each start, thresholds are tried one after the other, each answering a little more, until the bound (Clopper
     and Pearson's) of one is too large: in such a fixed order no try but the first that is wrong can do harm, so all
@@ -123,7 +123,7 @@ def _refusing(passed: list[Promise], outliers: np.ndarray | None) -> Promise:
         return passed[0]
     counted = [_counted(one, outliers) for one in passed if one.accepted >= (1 - MOST_GIVEN_UP) * passed[0].accepted]
     enough = (one for one in counted if one.outliers_refused >= REFUSED * one.outliers)
-    return next(enough, counted[-1])
+    return next(enough, max(counted, key=lambda one: (one.outliers_refused, one.accepted)))
 
 
 def _counted(promised: Promise, outliers: np.ndarray) -> Promise:
