@@ -45,7 +45,7 @@ LENET = {
     "crop": "ink",  # small marks are the hardest for so small a network
     "average_flips": True,
     "epochs": 20,
-    "augmentation": FLIPS | PLACEMENT | HANDWRITING,
+    "augmentation": FLIPS | PLACEMENT | HANDWRITING | {"shear_range": 20},
     "ema_epochs": 1,
     "dropout": 0.5,
 }

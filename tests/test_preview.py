@@ -94,15 +94,15 @@ def test_the_options_of_augmentation_are_those_of_train(place, monkeypatch):
             p.name: (p.opts, p.secondary_opts, p.help, p.rich_help_panel) for p in command.params if p.name in names
         }
 
-    assert options("dataset", "preview") == options("train") and len(options("train")) == 10
+    assert options("dataset", "preview") == options("train") and len(options("train")) == 11
     used = []
     monkeypatch.setattr(dataset_preview, "_examples", lambda *given: used.append(given[3]) or [])
     run("--no-augment")
     run("--arch", "cnn", "--shift", "0.3", "--horizontal-flip")
-    run("--rotation", "0", "--invert", "1", "--contrast", "0.5")
+    run("--rotation", "0", "--shear", "15", "--invert", "1", "--contrast", "0.5")
     assert used[0] == Augmenter(rescale=1 / 255)
     assert used[1] == Augmenter(rescale=1 / 255, width_shift_range=0.3, height_shift_range=0.3, horizontal_flip=True)
-    assert (used[2].rotation_range, used[2].invert, used[2].contrast) == (0, 1, (0.5, 1.5))
+    assert (used[2].rotation_range, used[2].shear_range, used[2].invert, used[2].contrast) == (0, 15, 1, (0.5, 1.5))
     assert used[2].vertical_flip and used[2].zoom_range == (0.8, 1.35)  # lenet's own
 
 
@@ -110,8 +110,8 @@ def test_the_picture_names_what_is_varied_in_the_words_of_the_command():
     told = dataset_preview.varied.in_words
     own = dataset_preview.varied.settings_of("lenet", None, {"blur": 0.0, "zoom": 0.2})
     assert told(own) == (
-        "--horizontal-flip, --vertical-flip, --shift 0.12, --rotation 12, --zoom 0.2, --stroke 0.7, --contrast 0.25, "
-        "--invert 0.3"
+        "--horizontal-flip, --vertical-flip, --shift 0.12, --rotation 12, --shear 20, --zoom 0.2, --stroke 0.7, "
+        "--contrast 0.25, --invert 0.3"
     )
     assert "--zoom 0.74 to 1.2 times as large" in told(dataset_preview.varied.settings_of("lenet", None, {}))
     assert told({}) == ""

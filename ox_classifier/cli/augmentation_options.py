@@ -16,6 +16,7 @@ PANEL = "Augmentation"
 LIMITS = {
     "shift": (0, 0.9, True, "a share of width and height", "0.1"),
     "rotation": (0, 180, True, "degrees", "15"),
+    "shear": (0, 80, True, "degrees", "15"),
     "zoom": (0, 0.9, True, "a share of the size", "0.2"),
     "stroke": (0, 20, True, "pixels", "0.7"),
     "blur": (0, 20, True, "sigma in pixels", "0.6"),
@@ -38,6 +39,7 @@ HorizontalFlip = Annotated[
 VerticalFlip = Annotated[bool | None, _option("--vertical-flip/--no-vertical-flip", told="Mirror top and bottom.")]
 Shift = Annotated[float | None, _option("--shift", told="Largest shift, as a share of width and height.")]
 Rotation = Annotated[float | None, _option("--rotation", told="Largest turn in degrees.")]
+Shear = Annotated[float | None, _option("--shear", told="Largest slant in degrees.")]
 Zoom = Annotated[float | None, _option("--zoom", told="Largest change of scale, as a share.")]
 Stroke = Annotated[float | None, _option("--stroke", told="Pixels by which ink gets thicker or thinner.")]
 Blur = Annotated[float | None, _option("--blur", told="Largest blur, sigma in pixels.")]
@@ -87,6 +89,7 @@ def _values(settings: Mapping) -> dict[str, str]:
         "vertical_flip": "on" if settings.get("vertical_flip") else None,
         "shift": settings.get("width_shift_range"),
         "rotation": settings.get("rotation_range"),
+        "shear": settings.get("shear_range"),
         "zoom": f"{1 / zoom[1]:.2g} to {1 / zoom[0]:.2g} times as large" if isinstance(zoom, tuple) else zoom,
         "stroke": settings.get("stroke"),
         "blur": settings.get("blur"),
@@ -97,7 +100,7 @@ def _values(settings: Mapping) -> dict[str, str]:
 
 
 def _translated(given: Mapping) -> dict:
-    names = {"rotation": "rotation_range", "zoom": "zoom_range"}
+    names = {"rotation": "rotation_range", "shear": "shear_range", "zoom": "zoom_range"}
     settings = {names.get(name, name): value for name, value in given.items() if name not in ("shift", "contrast")}
     if "shift" in given:
         settings |= {"width_shift_range": given["shift"], "height_shift_range": given["shift"]}

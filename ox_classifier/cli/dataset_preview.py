@@ -56,6 +56,7 @@ def preview(
     vertical_flip: varied.VerticalFlip = None,
     shift: varied.Shift = None,
     rotation: varied.Rotation = None,
+    shear: varied.Shear = None,
     zoom: varied.Zoom = None,
     stroke: varied.Stroke = None,
     blur: varied.Blur = None,

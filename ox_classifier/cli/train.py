@@ -88,6 +88,7 @@ def train(
     vertical_flip: varied.VerticalFlip = None,
     shift: varied.Shift = None,
     rotation: varied.Rotation = None,
+    shear: varied.Shear = None,
     zoom: varied.Zoom = None,
     stroke: varied.Stroke = None,
     blur: varied.Blur = None,

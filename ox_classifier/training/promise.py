@@ -18,6 +18,7 @@ CONFIDENCE = 0.95
 STEP = 0.005  # of the images, between one threshold that is tried and the next
 REFUSED = 0.98  # of held-out images of no class: so many are to be refused
 MOST_GIVEN_UP = 0.2  # of the answers that could be promised, for that
+MOST_GIVEN_UP_FROZEN = 0.02  # by a head on a frozen base, which learns from few outliers and would give up much for few
 MOST_NEEDED = 10_000_000  # images; what takes more can't be had
 
 
@@ -79,12 +80,18 @@ class Promise:
         return asdict(self) | {"coverage": round(self.coverage, 6)}
 
 
-def choose(certainty: np.ndarray, right: np.ndarray, max_error: float, outliers: np.ndarray | None = None) -> Promise:
+def choose(
+    certainty: np.ndarray,
+    right: np.ndarray,
+    max_error: float,
+    outliers: np.ndarray | None = None,
+    most_given_up: float = MOST_GIVEN_UP,
+) -> Promise:
     """The threshold that answers most images and keeps the share of wrong answers under `max_error`.
 
     `certainty` is the probability of each answer, `right` whether it is right, both of shape (n,). `outliers` is the
     certainty of the answers to held-out images of no class, shape (m,): where less than `REFUSED` of them lie below
-    that threshold, the next higher ones that keep the promise are looked at, as long as no more than `MOST_GIVEN_UP`
+    that threshold, the next higher ones that keep the promise are looked at, as long as no more than `most_given_up`
     of the answers go for it; where that is not enough, the one that refuses most of them is taken.
 
     From each start, thresholds are tried one after the other, each answering a little more, until the bound (Clopper
@@ -106,14 +113,14 @@ def choose(certainty: np.ndarray, right: np.ndarray, max_error: float, outliers:
                 break
             passed.append(found)
     if passed:
-        return _refusing(passed, outliers)
+        return _refusing(passed, outliers, most_given_up)
     first = (tries.of(counts_from(s.coverage, len(certainty))[0], max_error, s.confidence) for s in starts)
     least = min(first, key=lambda one: (one.promise, -one.accepted))
     least = replace(least, images_needed=tries.needed(max_error))
     return least if outliers is None else _counted(least, outliers)
 
 
-def _refusing(passed: list[Promise], outliers: np.ndarray | None) -> Promise:
+def _refusing(passed: list[Promise], outliers: np.ndarray | None, most_given_up: float) -> Promise:
     """Of thresholds that keep the promise the one that answers most, or with `outliers`, most of what refuses them.
 
     All that passed keep it at once, with the same confidence, so which of them is taken may follow from anything.
@@ -121,7 +128,7 @@ def _refusing(passed: list[Promise], outliers: np.ndarray | None) -> Promise:
     passed = sorted(passed, key=lambda one: -one.accepted)
     if outliers is None or not len(outliers):
         return passed[0]
-    counted = [_counted(one, outliers) for one in passed if one.accepted >= (1 - MOST_GIVEN_UP) * passed[0].accepted]
+    counted = [_counted(one, outliers) for one in passed if one.accepted >= (1 - most_given_up) * passed[0].accepted]
     enough = (one for one in counted if one.outliers_refused >= REFUSED * one.outliers)
     return next(enough, max(counted, key=lambda one: (one.outliers_refused, one.accepted)))
 

@@ -29,6 +29,7 @@ from ox_classifier.training.calibration import logits_of, probabilities
 from ox_classifier.training.endings import forget_state, in_training
 from ox_classifier.training.exposure import outliers_an_epoch
 from ox_classifier.training.history import COLUMNS, History
+from ox_classifier.training.promise import MOST_GIVEN_UP, MOST_GIVEN_UP_FROZEN
 from ox_classifier.training.recipe import Recipe
 from ox_classifier.training.tasks import READING, Task, answers_of, task_of, weights_of_classes
 from ox_classifier.training.trust import HeldOut, Strangers, Trust
@@ -185,7 +186,7 @@ def finish(
         answering.temper(beside, READING)
         network = Session(beside, run.rule.shape, len(run.classes))
         logits = {s: task.logits(s, network) for s in ("val", "test") if len(dataset.labels(s))}
-        trust = trust or _trust(run, dataset, logits, network, task.recipe.max_error)
+        trust = trust or _trust(run, dataset, logits, network, task.recipe)
         answering.temper(beside, trust.temperature)
         threshold = trust.promise.threshold if trust.promise else None
         onnx_metadata.describe(beside, run.classes, run.rule, temperature=trust.temperature, threshold=threshold)
@@ -221,7 +222,7 @@ def finish(
 
 
 def _trust(
-    run: runs.Run, dataset: ImageDataset, logits: dict[str, np.ndarray], network: Session, max_error: float
+    run: runs.Run, dataset: ImageDataset, logits: dict[str, np.ndarray], network: Session, recipe: Recipe
 ) -> Trust:
     """What the validation images tell, if there are any, and the outliers that were held out."""
     known = strangers = None
@@ -229,9 +230,11 @@ def _trust(
         known = HeldOut(logits["val"], dataset.labels("val"), are_blank(dataset.images("val")))
         held_out = dataset.outliers.held_out if dataset.outliers else None
         if held_out is not None:
-            strangers = Strangers(logits_of(answers_of(network, held_out), READING), are_blank(held_out))
+            answers = logits_of(answers_of(network, held_out), READING)
+            most = MOST_GIVEN_UP_FROZEN if recipe.frozen else MOST_GIVEN_UP
+            strangers = Strangers(answers, are_blank(held_out), most)
     return Trust.from_answers(
-        known, run.classes, max_error=max_error, outliers=run.assurance.taught_outliers, strangers=strangers
+        known, run.classes, max_error=recipe.max_error, outliers=run.assurance.taught_outliers, strangers=strangers
     )
 
 
