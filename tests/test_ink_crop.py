@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from scipy.ndimage import uniform_filter
@@ -47,7 +47,8 @@ def test_a_mirrored_picture_is_cut_to_the_mirrored_part(radius, right, down):
     image = ring(side, int(right * side), int(down * side), radius)
     left, top, end, bottom = ink_crop.region(image)
     mirrored = ink_crop.region(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
-    np.testing.assert_allclose(mirrored, (side - end, top, side - left, bottom), atol=1e-6)
+    # the second look is at a part between pixels, whose cells Pillow rounds to grey levels
+    np.testing.assert_allclose(mirrored, (side - end, top, side - left, bottom), atol=0.05)
 
 
 @pytest.mark.parametrize("pixels", [np.full((50, 70), 200), np.arange(3500).reshape(50, 70) % 3 + 200])
@@ -69,6 +70,7 @@ def test_the_part_always_lies_in_the_picture(width, height, seed):
 
 
 @given(st.integers(25, 45), st.floats(1.5, 2.2), st.integers(4, 12), st.booleans(), st.booleans())
+@example(25, 2.1875, 7, False, True)  # the mark in the other cell is a ring that looks like a box with a speck in it
 def test_a_frame_is_left_out(radius, room, width, cross, board):
     side, half = 300, 0
     image, middle = Image.new("L", (side, side), 235), 150

@@ -80,7 +80,7 @@ def _is_about(frame: ink_pieces.Piece, pieces: ink_pieces.Pieces, others: list[i
     if _boxed(frame):
         held = [other for other in others if frame.holds(other)]
         left, top, right, bottom = ink_pieces.box_about(held) if held else (0, 0, 0, 0)
-        return max(right - left, bottom - top) >= share * frame.longest
+        return max(right - left, bottom - top) >= max(share * frame.longest, COMPACT)
     line = frame.hull.broad < LINE
     corner = frame.hull.square < CORNER and frame.leaves >= 2
     if not line and not frame.hollow:
@@ -98,7 +98,7 @@ def _holds_faint(frame: ink_pieces.Piece, apart: np.ndarray, pieces: ink_pieces.
     seen = ink_pieces.Pieces(strong(_without([frame], apart, pieces))).drawn
     marks = [mark for mark in seen if mark.strength >= FAINT_IN_BOX * frame.strength]
     left, top, right, bottom = ink_pieces.box_about(marks) if marks else (0, 0, 0, 0)
-    return max(right - left, bottom - top) >= INNER * frame.longest
+    return max(right - left, bottom - top) >= max(INNER * frame.longest, COMPACT)
 
 
 def _without(frames: list[ink_pieces.Piece], apart: np.ndarray, pieces: ink_pieces.Pieces) -> np.ndarray:
