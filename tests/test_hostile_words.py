@@ -85,9 +85,11 @@ PATTERN = "a regular expression, and what it finds is for the files to say"
 ALLOWED: dict[str, dict[str, str]] = {
     "train --average": FRACTION,
     "train --rotation": FRACTION,
+    "train --shear": FRACTION,
     "train --stroke": FRACTION,
     "train --blur": FRACTION,
     "dataset preview --rotation": FRACTION,
+    "dataset preview --shear": FRACTION,
     "dataset preview --stroke": FRACTION,
     "dataset preview --blur": FRACTION,
     "train --name": PLAIN,
