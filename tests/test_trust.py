@@ -86,6 +86,17 @@ def test_answers_to_images_of_no_class_are_counted_calibrated_and_blank_ones_as_
     assert Assurance.of(config).unsure.outliers_refused == found.promise.outliers_refused
 
 
+def test_refusing_images_of_no_class_costs_no_more_answers_than_it_may():
+    known = held_out(1500, 2)
+    logits = np.stack([np.zeros(100), np.linspace(0, 40, 100)], axis=1)  # half of them are surer than any mark
+    accepted = {}
+    for most in (0.0, 0.02, 0.2):
+        strangers = Strangers(logits, np.zeros(100, bool), most)
+        found = Trust.from_answers(known, ("o", "x"), max_error=0.01, outliers=True, strangers=strangers)
+        accepted[most] = found.promise.accepted
+    assert accepted[0.02] >= 0.98 * accepted[0.0] > accepted[0.2] >= 0.8 * accepted[0.0]
+
+
 def test_nothing_held_out_promises_nothing():
     for known in (None, HeldOut(np.empty((0, 2)), np.empty(0, int), np.empty(0, bool))):
         trust = of(known, 2)
