@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from ox_classifier import runs
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
-from ox_classifier.export import convert, write
+from ox_classifier.export import convert, operators, runtimes, write
 from ox_classifier.export.formats import FORMATS
 from ox_classifier.export.pixel_source import pixel_source
 from ox_classifier.pixels import INK_CROPPED, STRETCHED, PixelRule
@@ -262,6 +262,44 @@ def test_a_temperature_divides_the_scores():
         scores = keras.Model(model.inputs[0], last.input)(pixels) @ last.kernel + last.bias
         expected = np.asarray(getattr(keras.ops, activation)(scores / 1.7))
         np.testing.assert_allclose(convert.answering(model, 1.7)(pixels), expected, atol=1e-6)
+
+
+def with_evidence(classes):
+    """The end of a head that learned from outliers, on two small layers."""
+    import keras
+
+    pixels = keras.Input((12, 10, 3), name="pixels")
+    x = keras.layers.Flatten()(keras.layers.Conv2D(4, 3, activation="relu")(pixels))
+    x = keras.layers.LeakyReLU(0.1, name="evidence")(keras.layers.Dense(classes, name="scores")(x))
+    return keras.Model(pixels, keras.layers.Softmax(name="probabilities")(x), name="evident")
+
+
+@pytest.mark.parametrize("axes", [(), ((1,), (2,))], ids=["one look", "mirrored"])
+@pytest.mark.parametrize("form", ["saved-model", "litert", "openvino"])
+def test_evidence_is_exported_as_model_onnx_has_it(form, axes, tmp_path):
+    """The oracle is ONNX Runtime; the scores are large enough for a runtime without limits to overflow."""
+    import keras
+
+    from ox_classifier.networks import answering, onnx_export
+
+    needed(form)
+    keras.utils.set_random_seed(4)
+    model = with_evidence(3)
+    layer, pixels = model.get_layer("scores"), np.random.default_rng(1).random((40, 12, 10, 3)).astype(np.float32)
+    kernel = 3000 * layer.get_weights()[0]
+    raw = keras.ops.convert_to_numpy(keras.Model(model.input, layer.input)(pixels)) @ kernel
+    layer.set_weights([kernel, -raw.mean(axis=0)])  # so that every class is answered, and sometimes none has evidence
+    onnx_export.write(model, tmp_path / "model.onnx")
+    answering.average_mirrored(tmp_path / "model.onnx", axes)
+    answering.temper(tmp_path / "model.onnx", 6.5)
+    expected = open_session(tmp_path / "model.onnx").run(None, {"pixels": pixels})[0]
+    assert onnx_export.logits(model, pixels).max() > 100 and len(set(expected.argmax(axis=1))) == 3
+    source = convert.Source(tmp_path / "model.onnx", convert.answering(model, 6.5, axes), "abc", pixels[:0])
+    convert.convert(source, FORMATS[form], tmp_path, int8=False)
+    operators.check(tmp_path / FORMATS[form].file, form)
+    ask = runtimes.OPENERS[form](tmp_path / FORMATS[form].file, pixels.shape[1:], 3)
+    found = np.concatenate([ask(pixels[i : i + 1]) for i in range(len(pixels))])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_a_network_of_keras_looks_at_mirror_images_as_model_onnx_does(tmp_path):

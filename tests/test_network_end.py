@@ -19,13 +19,16 @@ PIXELS = np.random.default_rng(0).random((3, 40, 40, 3)).astype(np.float32)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("arch", ["lenet", "cnn", "cnn-dense", "cnn-dropout", "mlp1", "mlp", "vgg16", "mobilenetv2"])
+@pytest.mark.parametrize(
+    "arch", ["lenet", "cnn", "cnn-dense", "cnn-dropout", "mlp1", "mlp", "vgg16", "vgg16 with outliers", "mobilenetv2"]
+)
 def test_maps_and_features_are_those_of_keras(arch, classes, tmp_path):
     keras.utils.set_random_seed(classes)
     if arch in builders.BUILDERS:
         model = builders.BUILDERS[arch]((40, 40, 3), classes)
     elif classes == 2:
-        model = bases.build(arch, (40, 40, 3), classes, weights="none")[0]
+        name, _, outliers = arch.partition(" with ")
+        model = bases.build(name, (40, 40, 3), classes, weights="none", outliers=bool(outliers))[0]
     else:
         pytest.skip("a base has the same end for any number of classes")
     onnx_export.write(model, tmp_path / "model.onnx")
@@ -33,7 +36,8 @@ def test_maps_and_features_are_those_of_keras(arch, classes, tmp_path):
     end, expected = NetworkEnd(tmp_path / "model.onnx"), grad_cam(model, PIXELS)
     assert expected.maps.any()
     np.testing.assert_allclose(end.grad_cam(PIXELS), expected.maps, atol=1e-4)
-    before = keras.Model(model.input, model.output._keras_history.operation.input)
+    last = next(layer for layer in reversed(model.layers) if isinstance(layer, keras.layers.Dense))
+    before = keras.Model(model.input, last.input)
     features = keras.ops.convert_to_numpy(before(PIXELS, training=False)).reshape(len(PIXELS), -1)
     np.testing.assert_allclose(end.features(PIXELS), features, atol=1e-4)
     assert features.shape[1] == end.width

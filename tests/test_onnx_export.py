@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 from scipy.special import softmax
 
-from ox_classifier.networks import onnx_export
+from ox_classifier.networks import bases, onnx_export
 from ox_classifier.networks.builders import BUILDERS
 from ox_classifier.networks.onnx_export import NotAChainError
 
@@ -37,6 +37,22 @@ def test_the_logits_are_what_the_probabilities_are_made_of(arch, classes):
     raw = model(pixels, training=False).numpy()
     raw = np.concatenate([1 - raw, raw], axis=1) if classes == 2 else raw
     np.testing.assert_allclose(softmax(onnx_export.logits(model, pixels), axis=1), raw, atol=1e-6)
+
+
+def test_the_logits_of_a_head_that_learns_from_outliers(tmp_path):
+    keras.utils.set_random_seed(1)
+    model = bases.build("vgg16", (32, 32, 3), 3, weights="none", outliers=True)[0]
+    onnx_export.from_chain(model)  # and not by way of tf2onnx
+    pixels = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
+    raw = model(pixels, training=False).numpy()
+    np.testing.assert_allclose(softmax(onnx_export.logits(model, pixels), axis=1), raw, atol=1e-6)
+    check(model, tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_softmax_over_places_is_no_answer(axis):
+    with pytest.raises(NotAChainError):
+        onnx_export.from_chain(keras.Sequential([keras.Input((8, 8, 4)), layers.Conv2D(2, 1), layers.Softmax(axis)]))
 
 
 @pytest.mark.parametrize("classes", [2, 5])

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +49,14 @@ def answering(model: keras.Model, temperature: float, axes: Sequence[Sequence[in
     (1 top to bottom, 2 left to right), as `networks.answering` has it in model.onnx.
 
     Raises:
-        OxError: If its last layer is no Dense layer that ends in probabilities.
+        OxError: If its last layer is no Dense layer that ends in probabilities, and no Softmax.
     """
     last = model.layers[-1]
+    if isinstance(last, keras.layers.Softmax):
+        tempered = keras.layers.Rescaling(1 / temperature, dtype="float32", name="tempered")(last.input)
+        if not axes:
+            return keras.Model(model.input, keras.layers.Softmax(dtype="float32")(tempered), name=model.name)
+        return _averaged(keras.Model(model.input, tempered, name=model.name), keras.activations.softmax, axes)
     if not isinstance(last, keras.layers.Dense) or last.activation.__name__ not in ("sigmoid", "softmax"):
         raise OxError(f"the last layer, {last.name}, is no Dense layer with sigmoid or softmax: it has no scores")
     if temperature != 1:
@@ -59,11 +64,16 @@ def answering(model: keras.Model, temperature: float, axes: Sequence[Sequence[in
     if not axes:
         return model
     activation, last.activation = last.activation, keras.activations.linear
-    pixels = keras.Input(model.input_shape[1:], name="pixels")
+    return _averaged(model, activation, axes)
+
+
+def _averaged(scoring: keras.Model, activation: Callable, axes: Sequence[Sequence[int]]) -> keras.Model:
+    """From a network that gives scores to one that gives probabilities, of their mean over mirror images."""
+    pixels = keras.Input(scoring.input_shape[1:], name="pixels")
     looks = keras.ops.concatenate([pixels, *(keras.ops.flip(pixels, along) for along in axes)], axis=0)
-    scores = keras.ops.reshape(model(looks), (1 + len(axes), -1, model.output_shape[-1]))
+    scores = keras.ops.reshape(scoring(looks), (1 + len(axes), -1, scoring.output_shape[-1]))
     answer = keras.layers.Activation(activation, dtype="float32")(keras.ops.mean(scores, axis=0))
-    return keras.Model(pixels, answer, name=model.name)
+    return keras.Model(pixels, answer, name=scoring.name)
 
 
 @contextmanager

@@ -71,8 +71,10 @@ def _last_with_places(model: keras.Model) -> keras.Layer | None:
     return with_places[-1] if with_places else None
 
 
-def _scores(last: keras.layers.Dense, features: tf.Tensor) -> tf.Tensor:
+def _scores(last: keras.Layer, features: tf.Tensor) -> tf.Tensor:
     """What stands before softmax, shape (n, classes); a sigmoid's score z counts as (-z/2, z/2), the same to it."""
+    if isinstance(last, keras.layers.Softmax):
+        return tf.cast(features, tf.float32)
     kernel, bias = (tf.cast(weight.value, tf.float32) for weight in (last.kernel, last.bias))
     scores = tf.cast(features, tf.float32) @ kernel + bias
     return tf.concat([-scores / 2, scores / 2], axis=1) if scores.shape[1] == 1 else scores

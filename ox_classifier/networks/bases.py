@@ -16,6 +16,12 @@ from ox_classifier.networks.weights import Origin
 BLUE, GREEN, RED = 103.939, 116.779, 123.68  # ImageNet's mean, 0-255 scale, that VGG16 was trained on
 
 ROOT_FROM = 0.01  # added before the square root is taken
+# What a head that learns from outliers makes of a score under 0 before scores become probabilities. What speaks against
+# a class counts so little that where nothing speaks for any, all are about equally likely. A softmax of the scores
+# themselves is undecided only where they are equal, which a single layer can't make of all that is no class. At 0 (or
+# with ELU, which ends there) a class whose scores all fell under 0 would learn nothing more.
+AGAINST = 0.1
+START = -1.0  # of the scores' biases: from where scores are all over 0, training never finds out that they may be under
 
 
 @dataclass(frozen=True)
@@ -71,11 +77,18 @@ def resnet50v2(
 
 
 def build(
-    arch: str, image_shape: ImageShape, num_classes: int, *, dropout: float = 0.5, weights: str | Path = "imagenet"
+    arch: str,
+    image_shape: ImageShape,
+    num_classes: int,
+    *,
+    dropout: float = 0.5,
+    weights: str | Path = "imagenet",
+    outliers: bool = False,
 ) -> tuple[keras.Model, Origin]:
     """A frozen base with a new head, and where the base's weights came from.
 
-    Shapes and errors as in `vgg16`; `arch` is a key of `BASES`.
+    Shapes and errors as in `vgg16`; `arch` is a key of `BASES`. With `outliers`, the head is one that can learn to be
+    undecided on images of no class; it has as many parameters.
     """
     base = BASES[arch]
     _check(arch, base, image_shape, num_classes, dropout)
@@ -94,7 +107,13 @@ def build(
     x = dropping(dropout, name="dropout")(features)
     x = layers.Flatten(name="flatten")(x)
     # float32 under mixed precision, too: a float16 softmax rounds small probabilities to 0
-    answer = layers.Dense(num_classes, activation="softmax", dtype="float32", name="probabilities")(x)
+    if outliers:
+        start = keras.initializers.Constant(START)
+        x = layers.Dense(num_classes, bias_initializer=start, dtype="float32", name="scores")(x)
+        x = layers.LeakyReLU(negative_slope=AGAINST, dtype="float32", name="evidence")(x)
+        answer = layers.Softmax(dtype="float32", name="probabilities")(x)
+    else:
+        answer = layers.Dense(num_classes, activation="softmax", dtype="float32", name="probabilities")(x)
     return keras.Model(pixels, answer, name=arch), origin
 
 

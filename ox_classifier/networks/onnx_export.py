@@ -44,6 +44,8 @@ def logits(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     """
     last = model.outputs[0]._keras_history.operation
     before = keras.Model(model.inputs[0], last.input)(pixels, training=False)
+    if isinstance(last, layers.Softmax):
+        return _array(before).astype(np.float64)
     found = _array(before).astype(np.float64) @ _array(last.kernel) + _array(last.bias)
     return np.concatenate([np.zeros_like(found), found], axis=1) if found.shape[1] == 1 else found
 
@@ -232,6 +234,16 @@ def _dense(graph: _Graph, layer: layers.Dense) -> None:
     graph.activation(layer)
 
 
+def _leaky(graph: _Graph, layer: layers.LeakyReLU) -> None:
+    graph.node("LeakyRelu", alpha=float(layer.negative_slope))
+
+
+def _softmax(graph: _Graph, layer: layers.Softmax) -> None:
+    if graph.first or layer.axis != -1:
+        raise NotAChainError("a softmax over something else than the classes")
+    graph.node("Softmax", axis=-1)
+
+
 def _nothing(_graph: _Graph, _layer: keras.Layer) -> None:
     """Dropout does nothing outside training."""
 
@@ -246,6 +258,8 @@ WRITERS: dict[str, Callable[[_Graph, keras.Operation], None]] = {
     "GlobalAveragePooling2D": _average,
     "Flatten": _flatten,
     "Dense": _dense,
+    "LeakyReLU": _leaky,
+    "Softmax": _softmax,
     "Dropout": _nothing,
     "SpatialDropout2D": _nothing,
     "Activation": _Graph.activation,

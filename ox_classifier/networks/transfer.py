@@ -54,7 +54,9 @@ class FrozenBase:
         if views < 0:
             raise UsageError(f"--views {views}: give 0 (a fresh view every epoch) or the number of views of each image")
         shape = images["train"].shape[1:]
-        self.model, self.origin = bases.build(arch, shape, num_classes, dropout=dropout, weights=weights)
+        self.model, self.origin = bases.build(
+            arch, shape, num_classes, dropout=dropout, weights=weights, outliers=OUTLIERS in images
+        )
         self.base, self.head = split(self.model)
         self.images, self.labels, self.augmenter = images, labels, augmenter
         self.arch, self.views, self.batch_size, self.seed = arch, views, batch_size, seed
@@ -123,8 +125,8 @@ def split(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     base = keras.Model(model.input, extracted, name=f"{model.name}_base")
     entry = keras.Input(extracted.shape[1:], name="features")
     answer = entry
-    for name in ("dropout", "flatten", "probabilities"):
-        answer = model.get_layer(name)(answer)
+    for layer in model.layers[model.layers.index(model.get_layer("dropout")) :]:
+        answer = layer(answer)
     return base, keras.Model(entry, answer, name=f"{model.name}_head")
 
 

@@ -18,7 +18,7 @@ from ox_classifier.data import class_weights
 from ox_classifier.data.image_dataset import ImageDataset
 from ox_classifier.data.images import as_float
 from ox_classifier.data.on_demand import in_memory
-from ox_classifier.networks import builders, transfer
+from ox_classifier.networks import bases, builders, transfer
 from ox_classifier.session import Session
 from ox_classifier.training import exposure, state
 from ox_classifier.training.calibration import logits_of
@@ -82,6 +82,7 @@ def identity_of(recipe: Recipe, dataset: ImageDataset) -> str:
     about = [settings, dataset.fingerprint()]
     if dataset.outliers:
         about += [dataset.outliers.fingerprint, exposure.SHARE, exposure.WEIGHT]
+        about += [bases.AGAINST] if recipe.frozen else []
     text = json.dumps(about, sort_keys=True)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
