@@ -15,8 +15,16 @@ from ox_classifier import runs
 from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
 from ox_classifier.data import folders, outliers
-from ox_classifier.training import preparation
-from ox_classifier.training.exposure import MOST_FROZEN, SHARE, WEIGHT, ExposedBatches, SoftTargets, outliers_an_epoch
+from ox_classifier.pixels import PixelRule
+from ox_classifier.training import exposure, preparation
+from ox_classifier.training.exposure import (
+    SHARE,
+    WEIGHT,
+    ExposedBatches,
+    SoftTargets,
+    frozen_most,
+    outliers_an_epoch,
+)
 from ox_classifier.training.fit import Schedule, compile_for_classes, fit
 from tests.conftest import draw_folder, draw_noise
 
@@ -97,18 +105,28 @@ def test_those_that_can_not_be_read_are_left_out_and_frozen_bases_take_some_by_s
     (data / "outliers" / "002.png").write_bytes(b"no image")
     prepared = preparation.prepare(data, val_fraction=0.2, test_fraction=0, seed=0)
     with_them = prepared.with_outliers(outliers.find("auto", data))
-    from ox_classifier.pixels import PixelRule
-
     for on_demand in (False, True):
         dataset = with_them.dataset(PixelRule(8, 8, "grayscale"), on_demand=on_demand)
         assert len(dataset.outliers) == 4 and [error.path.name for error in dataset.outliers.bad] == ["002.png"]
         assert dataset.outliers.pixels[0:4].shape == (4, 8, 8, 1)
         assert dataset.fingerprint() == prepared.dataset(PixelRule(8, 8, "grayscale")).fingerprint()
     assert "set aside: " in capsys.readouterr().err
-    many = outliers.OutlierFiles(data, tuple(Path(f"{i}.png") for i in range(MOST_FROZEN + 400)))
-    some = many.at_most(MOST_FROZEN, 3)
-    assert len(set(some.paths)) == MOST_FROZEN and some == many.at_most(MOST_FROZEN, 3) != many.at_most(MOST_FROZEN, 4)
+    many = outliers.OutlierFiles(data, tuple(Path(f"{i}.png") for i in range(900)))
+    some = many.at_most(600, 3)
+    assert len(set(some.paths)) == 600 and some == many.at_most(600, 3) != many.at_most(600, 4)
+    assert set(some.paths) < set(many.at_most(800, 3).paths)  # so that the features that are kept serve for more, too
     assert list(some.paths) == [path for path in many.paths if path in set(some.paths)]
+
+
+def test_a_frozen_base_learns_from_half_as_many_outliers_as_images(tmp_path, monkeypatch):
+    assert [frozen_most(images) for images in (0, 8, 1200, 1300, 5900)] == [600, 600, 600, 650, 2000]
+    monkeypatch.setattr(exposure, "FROZEN", 2)
+    data = draw_folder(tmp_path / "data", {"train": 4, "val": 4})
+    draw_noise(data / "outliers", 15, size=8)
+    prepared = preparation.prepare(data, val_fraction=0.2, test_fraction=0, seed=0)
+    with_them = prepared.with_outliers(outliers.find("auto", data))
+    learned = [len(with_them.dataset(PixelRule(8, 8), on_demand=frozen).outliers) for frozen in (False, True)]
+    assert learned == [15, len(prepared.images) // 2] and len(prepared.images) < 30
 
 
 def test_a_tenth_is_held_out_and_not_learned_from(tmp_path):

@@ -21,7 +21,6 @@ ROOT_FROM = 0.01  # added before the square root is taken
 # themselves is undecided only where they are equal, which a single layer can't make of all that is no class. At 0 (or
 # with ELU, which ends there) a class whose scores all fell under 0 would learn nothing more.
 AGAINST = 0.1
-START = -1.0  # of the scores' biases: from where scores are all over 0, training never finds out that they may be under
 
 
 @dataclass(frozen=True)
@@ -108,8 +107,7 @@ def build(
     x = layers.Flatten(name="flatten")(x)
     # float32 under mixed precision, too: a float16 softmax rounds small probabilities to 0
     if outliers:
-        start = keras.initializers.Constant(START)
-        x = layers.Dense(num_classes, bias_initializer=start, dtype="float32", name="scores")(x)
+        x = layers.Dense(num_classes, dtype="float32", name="scores")(x)
         x = layers.LeakyReLU(negative_slope=AGAINST, dtype="float32", name="evidence")(x)
         answer = layers.Softmax(dtype="float32", name="probabilities")(x)
     else:

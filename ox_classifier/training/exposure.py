@@ -12,7 +12,7 @@ from ox_classifier.training.streaming import EpochBatches
 
 WEIGHT = 0.75  # of an outlier in the loss; a class image weighs 1 on average
 SHARE = 0.35  # outliers an epoch, as a share of the training images, at most
-MOST_FROZEN = 600  # outliers for a network on a frozen base, whose features take long
+FROZEN, MOST_FROZEN = 600, 2000  # outliers for a network on a frozen base, whose features take long: see `frozen_most`
 MOST_FROZEN_HELD_OUT = 200
 ORDERS = 2**32  # past every seed that can be given, so that an outlier is never varied as the image of its number
 
@@ -41,6 +41,11 @@ class SoftTargets:
 def outliers_an_epoch(outliers: int, images: int) -> int:
     """How many of the outliers join an epoch of so many training images."""
     return min(outliers, int(SHARE * images))
+
+
+def frozen_most(images: int) -> int:
+    """How many outliers a network on a frozen base learns from at most: half of the images, but 600 to 2,000."""
+    return min(max(FROZEN, images // 2), MOST_FROZEN)
 
 
 class ExposedBatches:

@@ -21,7 +21,7 @@ from ox_classifier.data.outliers import OutlierFiles, Outliers
 from ox_classifier.data.pixel_cache import PixelCache
 from ox_classifier.errors import GateError, UsageError
 from ox_classifier.pixels import PixelRule
-from ox_classifier.training.exposure import MOST_FROZEN, MOST_FROZEN_HELD_OUT
+from ox_classifier.training.exposure import MOST_FROZEN_HELD_OUT, frozen_most
 
 READING = "reading images"
 MOST_COPIES = 0.5  # of a held-out split; beyond it, its accuracy measures memory
@@ -82,7 +82,7 @@ class Prepared:
         if key not in self._outliers:
             files, held_out = self.outlier_files.divided(self.seed)
             if on_demand:  # a frozen base takes long for each
-                files = files.at_most(MOST_FROZEN, self.seed)
+                files = files.at_most(frozen_most(len(self.images)), self.seed)
                 held_out = held_out and held_out.at_most(MOST_FROZEN_HELD_OUT, self.seed)
             self._outliers[key] = outliers.load(files, rule, held_out=held_out, on_demand=on_demand)
         return replace(dataset, outliers=self._outliers[key])
