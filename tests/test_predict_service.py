@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -227,6 +228,44 @@ def test_out_holds_what_stdout_would(photos, tmp_path, name):
     assert result.exit_code == 1 and result.stdout == "" and "6 rows in " + name in result.stderr
     assert Path(name).read_bytes().decode() == ox("in", form).stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "in", "runs"])
+
+
+def opposite():
+    """A network that answers with what is not red."""
+    red_, whole = hand_made.RED, helper.make_tensor("whole", TensorProto.FLOAT, [1], [1.0])
+    nodes = [
+        red_[0],
+        helper.make_node("Slice", list(red_[1].input), ["r"]),
+        helper.make_node("Sub", ["whole", "r"], ["red"]),
+    ]
+    return hand_made.network(nodes, constants=[whole])
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("name", ["answers.csv", "answers.jsonl"])
+def test_resume_refuses_a_table_of_another_run_and_leaves_it(photos, run, tmp_path, name, bare):
+    words = ["--out", name, *(["--probabilities-only"] if bare else [])]
+    ox(*photos[:4], *words)
+    before = Path(name).read_bytes()
+    other = hand_made.run(model=opposite())
+    result = ox("in", *words, "--run", other.name, "--resume")
+    sentence = (
+        "whose rows are not the answers of this run, such as o 1.000, x 0.000 for in/0.png, where this run answers"
+    )
+    assert result.exit_code == 2 and sentence in result.stderr and "kept for" not in result.stderr
+    assert Path(name).read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "in", "runs"])
+    done = ox("in", *words, "--run", run.name, "--resume")
+    assert done.exit_code == 0 and "4 of 6 images have a row, 2 to do" in done.stderr
+
+
+@pytest.mark.parametrize("cell", ["", "much", "nan"])
+def test_resume_refuses_rows_without_numbers(photos, cell):
+    ox(*photos[:1], "--out", "a.csv")
+    header, row = Path("a.csv").read_text().splitlines()
+    Path("a.csv").write_text(f"{header}\n{row.replace('1.000000', cell, 1)}\n")
+    result = ox("in", "--out", "a.csv", "--resume")
+    assert result.exit_code == 2 and "--resume can't add to a.csv" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["answers.csv", "answers.jsonl"])

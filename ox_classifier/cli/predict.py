@@ -206,6 +206,7 @@ def _write(
     try:
         missing = table.missing(paths)
         if resume:
+            table.refuse_other(paths, classifier.predict)
             say(f"{len(paths) - len(missing):,} of {counted(len(paths), 'image')} have a row, {len(missing):,} to do")
         for prediction in _sorted(_answers(classifier, missing, workers), sorter):
             table.write(table.rows.line(prediction), str(prediction.path), prediction.error is not None)

@@ -6,8 +6,10 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ox_classifier import limits
 from ox_classifier.cli.predict_rows import Rows
@@ -17,6 +19,11 @@ from ox_classifier.files import PART, refuse_unwritable, replacing, write_text
 from ox_classifier.tables import csv_line
 from ox_classifier.wording import counted
 
+if TYPE_CHECKING:
+    from ox_classifier.classifier import Prediction
+
+ASKED_AGAIN = 3  # images, before a table is gone on with
+AGREEMENT = 1e-3  # of their probabilities; other machines round otherwise
 FORMS = {".csv": "csv", ".jsonl": "json", ".ndjson": "json", ".json": "json"}
 
 
@@ -71,9 +78,14 @@ class Table:
         self.out, self.rows = out, rows
         bare = "-bare" if rows.bare else ""
         self.part = out.with_name(f".{out.stem[:60]}-{rows.form}{bare}-{network}{PART}")
-        self.kept: dict[str, tuple[str, bool]] = {}  # by path: the row, and whether it says why there is no answer
-        if resume:
-            self.kept = dict(_finished(out, rows)) | dict(_begun(self.part))
+        # by path: the row, and whether it says why there is no answer
+        finished = dict(_finished(out, rows)) if resume else {}
+        begun = dict(_begun(self.part)) if resume else {}
+        self.kept: dict[str, tuple[str, bool]] = finished | begun
+        self._of_out = finished.keys() - begun.keys()
+        self._write_notes()
+
+    def _write_notes(self) -> None:
         notes = "".join(_note(path, *row) for path, row in self.kept.items())
         write_text(self.part, notes)  # in place of a link or a pipe of that name, never through it
         self.file = self.part.open("a", encoding="utf-8")
@@ -81,6 +93,44 @@ class Table:
     def missing(self, paths: Iterable[Path]) -> list[Path]:
         """Those of the images that have no row yet."""
         return [path for path in paths if str(path) not in self.kept]
+
+    def refuse_other(self, paths: Sequence[Path], ask: Callable[[Sequence[Path]], Iterable[Prediction]]) -> None:
+        """Refuse to go on where another network made FILE: `ask` answers some images that have a row there once more.
+
+        One row of them that agrees is enough, since images may have changed meanwhile.
+
+        Raises:
+            UsageError: If none agrees.
+        """
+        answered = [path for path in paths if str(path) in self._of_out and not self.kept[str(path)][1]]
+        chosen = answered[:: -(-len(answered) // ASKED_AGAIN)] if answered else []
+        again = {str(one.path): self._values(copy(self.rows).line(one)) for one in ask(chosen) if not one.error}
+        before = {path: self._values(self.kept[path][0]) for path in again}
+        if again and not any(_agree(again[path], before[path]) for path in again):
+            self.kept = {path: row for path, row in self.kept.items() if path not in self._of_out}
+            self.file.close()
+            self._write_notes()
+            path = next(iter(again))
+            raise UsageError(
+                f"--resume can't add to {self.out}, whose rows are not the answers of this run, such as "
+                f"{before[path][0]} for {path}, where this run answers {again[path][0]}: give the run that made it, or "
+                "another --out"
+            )
+
+    def _values(self, line: str) -> tuple[str, list[float]]:
+        """What a row answers, in words, and its probabilities."""
+        try:
+            if self.rows.form == "json":
+                numbers = [float(json.loads(line)["probabilities"][name]) for name in self.rows.classes]
+            else:
+                cells = next(csv.reader([line]))
+                numbers = [float(cell) for cell in cells[1 + (not self.rows.bare) :][: len(self.rows.classes)]]
+        except (ValueError, TypeError, KeyError) as wrong:
+            raise UsageError(
+                f"--resume can't add to {self.out}: {line.strip()[:100]!r} is no answer ({wrong})"
+            ) from None
+        shares = zip(self.rows.classes, numbers, strict=True)
+        return ", ".join(f"{name} {share:.3f}" for name, share in shares), numbers
 
     def write(self, line: str, path: str, failed: bool) -> None:
         """Add a row; once it is written a kill of the command does not lose it."""
@@ -111,6 +161,10 @@ class Table:
             say(f"{counted(len(self.kept), 'row')} kept for the same command with --resume; {self.out} is as it was")
         else:
             self.part.unlink(missing_ok=True)
+
+
+def _agree(one: tuple[str, list[float]], other: tuple[str, list[float]]) -> bool:
+    return max(abs(a - b) for a, b in zip(one[1], other[1], strict=True)) <= AGREEMENT
 
 
 def _note(path: str, line: str, failed: bool) -> str:
