@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ from ox_classifier.classifier import Classifier
 from ox_classifier.cli import app
 from ox_classifier.data import folders, outliers
 from ox_classifier.pixels import PixelRule
-from ox_classifier.training import exposure, preparation
+from ox_classifier.training import exposure, preparation, promise, train
 from ox_classifier.training.exposure import (
     SHARE,
     WEIGHT,
@@ -26,6 +27,7 @@ from ox_classifier.training.exposure import (
     outliers_an_epoch,
 )
 from ox_classifier.training.fit import Schedule, compile_for_classes, fit
+from ox_classifier.training.recipe import Recipe
 from tests.conftest import draw_folder, draw_noise
 
 CLASSES = np.array([0, 1, 2, 1, 0], np.int64)
@@ -361,3 +363,14 @@ def test_outliers_end_undecided_and_marks_do_not(place):
 def test_plain_keras_loads_the_network(place):
     model = keras.models.load_model(place[0] / "runs" / "exposed" / "model.keras")
     assert model.loss == "binary_crossentropy" and model.optimizer.iterations > 0
+
+
+@pytest.mark.parametrize(("arch", "most"), [("lenet", promise.MOST_GIVEN_UP), ("vgg16", promise.MOST_GIVEN_UP_FROZEN)])
+def test_a_head_on_a_frozen_base_gives_up_less_for_refusing(arch, most, monkeypatch):
+    pictures = np.zeros((3, 8, 8, 3), np.uint8)
+    outliers_ = SimpleNamespace(held_out=pictures)
+    dataset = SimpleNamespace(labels=lambda split: np.arange(3) % 2, images=lambda split: pictures, outliers=outliers_)
+    run = SimpleNamespace(classes=("o", "x"), assurance=SimpleNamespace(taught_outliers=True))
+    monkeypatch.setattr(train, "answers_of", lambda network, pixels: np.full((len(pixels), 2), 0.5))
+    monkeypatch.setattr(train, "Trust", SimpleNamespace(from_answers=lambda *_, strangers, **__: strangers))
+    assert train._trust(run, dataset, {"val": np.zeros((3, 2))}, None, Recipe.of(arch)).most_given_up == most
