@@ -204,9 +204,10 @@ def _write(
 ) -> tuple[int, int]:
     """Write the table; gives how many of its rows say why there is no answer, and how many there are."""
     try:
-        missing = table.missing(paths)
         if resume:
             table.refuse_other(paths, classifier.predict)
+        missing = table.missing(paths)
+        if resume:
             say(f"{len(paths) - len(missing):,} of {counted(len(paths), 'image')} have a row, {len(missing):,} to do")
         for prediction in _sorted(_answers(classifier, missing, workers), sorter):
             table.write(table.rows.line(prediction), str(prediction.path), prediction.error is not None)

@@ -81,8 +81,8 @@ class Table:
         # by path: the row, and whether it says why there is no answer
         finished = dict(_finished(out, rows)) if resume else {}
         begun = dict(_begun(self.part)) if resume else {}
-        self.kept: dict[str, tuple[str, bool]] = finished | begun
-        self._of_out = finished.keys() - begun.keys()
+        self.kept: dict[str, tuple[str, bool]] = begun
+        self._of_out = {path: row for path, row in finished.items() if path not in begun}  # until they are checked
         self._write_notes()
 
     def _write_notes(self) -> None:
@@ -102,20 +102,23 @@ class Table:
         Raises:
             UsageError: If none agrees.
         """
-        answered = [path for path in paths if str(path) in self._of_out and not self.kept[str(path)][1]]
+        answered = [path for path in paths if str(path) in self._of_out and not self._of_out[str(path)][1]]
         chosen = answered[:: -(-len(answered) // ASKED_AGAIN)] if answered else []
         again = {str(one.path): self._values(copy(self.rows).line(one)) for one in ask(chosen) if not one.error}
-        before = {path: self._values(self.kept[path][0]) for path in again}
+        before = {path: self._values(self._of_out[path][0]) for path in again}
         if again and not any(_agree(again[path], before[path]) for path in again):
-            self.kept = {path: row for path, row in self.kept.items() if path not in self._of_out}
-            self.file.close()
-            self._write_notes()
+            if self.kept:  # of a stopped command that was to replace FILE
+                say(f"{self.out} is of another run: its rows are made anew")
+                return
             path = next(iter(again))
             raise UsageError(
                 f"--resume can't add to {self.out}, whose rows are not the answers of this run, such as "
                 f"{before[path][0]} for {path}, where this run answers {again[path][0]}: give the run that made it, or "
                 "another --out"
             )
+        self.kept = self._of_out | self.kept
+        self.file.close()
+        self._write_notes()
 
     def _values(self, line: str) -> tuple[str, list[float]]:
         """What a row answers, in words, and its probabilities."""
@@ -125,7 +128,7 @@ class Table:
             else:
                 cells = next(csv.reader([line]))
                 numbers = [float(cell) for cell in cells[1 + (not self.rows.bare) :][: len(self.rows.classes)]]
-        except (ValueError, TypeError, KeyError) as wrong:
+        except (ValueError, TypeError, KeyError, OverflowError) as wrong:
             raise UsageError(
                 f"--resume can't add to {self.out}: {line.strip()[:100]!r} is no answer ({wrong})"
             ) from None
