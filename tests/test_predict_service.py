@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 from PIL import Image
 from typer.testing import CliRunner
 
-from ox_classifier.cli import app, predict_out
+from ox_classifier.cli import app
 from ox_classifier.cli.predict_watch import JOURNAL, SETTLED, DropFolder
 from tests import hand_made
 from tests.test_predict import red
@@ -37,9 +36,13 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def photos(run, tmp_path):
-    """Six images: even numbers are "o", odd ones "x"."""
+    return draw_photos(tmp_path)
+
+
+def draw_photos(place):
+    """Six images in the folder `in`: even numbers are "o", odd ones "x"."""
     for number in range(6):
-        red(tmp_path / "in" / f"{number}.png", 255 * (number % 2))
+        red(place / "in" / f"{number}.png", 255 * (number % 2))
     return [f"in/{number}.png" for number in range(6)]
 
 
@@ -228,115 +231,6 @@ def test_out_holds_what_stdout_would(photos, tmp_path, name):
     assert result.exit_code == 1 and result.stdout == "" and "6 rows in " + name in result.stderr
     assert Path(name).read_bytes().decode() == ox("in", form).stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "in", "runs"])
-
-
-def opposite():
-    """A network that answers with what is not red."""
-    red_, whole = hand_made.RED, helper.make_tensor("whole", TensorProto.FLOAT, [1], [1.0])
-    nodes = [
-        red_[0],
-        helper.make_node("Slice", list(red_[1].input), ["r"]),
-        helper.make_node("Sub", ["whole", "r"], ["red"]),
-    ]
-    return hand_made.network(nodes, constants=[whole])
-
-
-@pytest.mark.parametrize("bare", [False, True])
-@pytest.mark.parametrize("name", ["answers.csv", "answers.jsonl"])
-def test_resume_refuses_a_table_of_another_run_and_leaves_it(photos, run, tmp_path, name, bare):
-    words = ["--out", name, *(["--probabilities-only"] if bare else [])]
-    ox(*photos[:4], *words)
-    before = Path(name).read_bytes()
-    other = hand_made.run(model=opposite())
-    result = ox("in", *words, "--run", other.name, "--resume")
-    sentence = (
-        "whose rows are not the answers of this run, such as o 1.000, x 0.000 for in/0.png, where this run answers"
-    )
-    assert result.exit_code == 2 and sentence in result.stderr and "kept for" not in result.stderr
-    assert Path(name).read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "in", "runs"])
-    done = ox("in", *words, "--run", run.name, "--resume")
-    assert done.exit_code == 0 and "4 of 6 images have a row, 2 to do" in done.stderr
-
-
-@pytest.mark.parametrize("cell", ["", "much", "nan"])
-def test_resume_refuses_rows_without_numbers(photos, cell):
-    ox(*photos[:1], "--out", "a.csv")
-    header, row = Path("a.csv").read_text().splitlines()
-    Path("a.csv").write_text(f"{header}\n{row.replace('1.000000', cell, 1)}\n")
-    for _ in range(2):
-        result = ox("in", "--out", "a.csv", "--resume")
-        assert result.exit_code == 2 and "--resume can't add to a.csv" in result.stderr
-        assert "kept for" not in result.stderr
-
-
-@pytest.mark.parametrize("name", ["answers.csv", "answers.jsonl"])
-def test_resume_adds_only_what_is_missing(photos, tmp_path, name, monkeypatch):
-    ox("in/0.png", "in/1.png", "--out", name)
-    red(tmp_path / "in" / "0.png", 255)  # another answer, were it asked again
-    result = ox("in", "--out", name, "--resume")
-    assert result.exit_code == 0 and "2 of 6 images have a row, 4 to do" in result.stderr
-    text = Path(name).read_text()
-    assert len(text.splitlines()) == 6 + name.endswith("csv")
-    if name.endswith("csv"):
-        assert [row["predicted"] for row in read(name)] == ["o", "x"] * 3
-    else:
-        assert [json.loads(line)["predicted"] for line in text.splitlines()] == ["o", "x"] * 3
-    assert ox("in", "--out", name, "--resume").exit_code == 0 and Path(name).read_text() == text
-    ox("in", "--out", name)  # without it all is made anew
-    assert "x" in Path(name).read_text().splitlines()[0 + name.endswith("csv")].split(",")[1]
-
-
-def test_resume_refuses_a_table_of_other_columns_and_leaves_it(photos, run):
-    ox("in", "--out", "a.csv")
-    before = Path("a.csv").read_bytes()
-    run.update(classes=["ring", "cross"])
-    for words in (["--out", "a.csv"], ["--out", "a.csv", "--probabilities-only"]):
-        result = ox("in", *words, "--resume")
-        assert result.exit_code == 2 and "--resume can't add to a.csv, whose first line is" in result.stderr
-    assert Path("a.csv").read_bytes() == before
-    Path("a.jsonl").write_text('{"path": "in/0.png", "probabilities": {"o": 1, "x": 0}}\n')
-    result = ox("in", "--out", "a.jsonl", "--resume")
-    assert result.exit_code == 2 and "line 1 is no answer of this run" in result.stderr
-
-
-@pytest.mark.parametrize("name", ["answers.csv", "answers.jsonl"])
-def test_a_kill_at_any_moment_leaves_the_old_table_whole_and_loses_no_row(photos, tmp_path, monkeypatch, name):
-    Path(name).write_text("the old table")
-    write, count = predict_out.Table.write, []
-
-    def stopped(table, line, path, failed):
-        if len(count) == 3:
-            raise KeyboardInterrupt
-        count.append(path)
-        write(table, line, path, failed)
-
-    monkeypatch.setattr(predict_out.Table, "write", stopped)
-    result = ox("in", "--out", name)
-    assert result.exit_code == 130 and "3 rows kept for the same command with --resume" in result.stderr
-    assert Path(name).read_text() == "the old table"
-    (part,) = (path for path in tmp_path.iterdir() if ".part" in path.name)
-    whole = part.read_text()
-    monkeypatch.setattr(predict_out.Table, "write", write)
-    Path(name).unlink()
-    answers = ox("in", "--csv" if name.endswith("csv") else "--json").stdout
-    ends = [place for place, letter in enumerate(whole) if letter == "\n"]
-    for cut in range(0, len(whole), 23):  # as a kill -9 in the middle of a line leaves it
-        part.write_text(whole[:cut])
-        result = ox("in", "--out", name, "--resume")
-        assert result.exit_code == 0 and f"{sum(end <= cut for end in ends)} of 6 images" in result.stderr
-        assert Path(name).read_text() == answers
-        assert not part.exists()
-        Path(name).unlink()
-
-
-def test_another_network_does_not_go_on_with_the_rows_of_one(photos, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict_out.Table, "finish", lambda table: (_ for _ in ()).throw(KeyboardInterrupt))
-    assert ox("in", "--out", "a.csv").exit_code == 130
-    monkeypatch.undo()
-    monkeypatch.chdir(tmp_path)
-    run.onnx_file.write_bytes(run.onnx_file.read_bytes() + b"\x10\x00")  # other bytes, such as another training's
-    assert "0 of 6 images have a row" in ox("in", "--out", "a.csv", "--resume").stderr
 
 
 # --sort-into

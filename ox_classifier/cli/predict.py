@@ -205,7 +205,7 @@ def _write(
     """Write the table; gives how many of its rows say why there is no answer, and how many there are."""
     try:
         if resume:
-            table.refuse_other(paths, classifier.predict)
+            table.take_over(paths, classifier.predict)
         missing = table.missing(paths)
         if resume:
             say(f"{len(paths) - len(missing):,} of {counted(len(paths), 'image')} have a row, {len(missing):,} to do")

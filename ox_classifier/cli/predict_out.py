@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,10 +78,8 @@ class Table:
         bare = "-bare" if rows.bare else ""
         self.part = out.with_name(f".{out.stem[:60]}-{rows.form}{bare}-{network}{PART}")
         # by path: the row, and whether it says why there is no answer
-        finished = dict(_finished(out, rows)) if resume else {}
-        begun = dict(_begun(self.part)) if resume else {}
-        self.kept: dict[str, tuple[str, bool]] = begun
-        self._of_out = {path: row for path, row in finished.items() if path not in begun}  # until they are checked
+        self._finished = dict(_finished(out, rows)) if resume else {}  # of FILE: not kept before `take_over`
+        self.kept: dict[str, tuple[str, bool]] = dict(_begun(self.part)) if resume else {}
         self._write_notes()
 
     def _write_notes(self) -> None:
@@ -94,46 +91,49 @@ class Table:
         """Those of the images that have no row yet."""
         return [path for path in paths if str(path) not in self.kept]
 
-    def refuse_other(self, paths: Sequence[Path], ask: Callable[[Sequence[Path]], Iterable[Prediction]]) -> None:
-        """Refuse to go on where another network made FILE: `ask` answers some images that have a row there once more.
+    def take_over(self, paths: Sequence[Path], ask: Callable[[Sequence[Path]], Iterable[Prediction]]) -> None:
+        """Keep the rows of FILE, too, unless another network made it: `ask` answers up to three images once more.
 
-        One row of them that agrees is enough, since images may have changed meanwhile.
+        One that agrees with its row is enough, since images may have changed meanwhile. Where none does, a stopped
+        command that was to replace FILE goes on without them.
 
         Raises:
-            UsageError: If none agrees.
+            UsageError: If none agrees, and no command was stopped.
         """
-        answered = [path for path in paths if str(path) in self._of_out and not self._of_out[str(path)][1]]
-        chosen = answered[:: -(-len(answered) // ASKED_AGAIN)] if answered else []
-        again = {str(one.path): self._values(copy(self.rows).line(one)) for one in ask(chosen) if not one.error}
-        before = {path: self._values(self._of_out[path][0]) for path in again}
-        if again and not any(_agree(again[path], before[path]) for path in again):
-            if self.kept:  # of a stopped command that was to replace FILE
-                say(f"{self.out} is of another run: its rows are made anew")
-                return
-            path = next(iter(again))
+        wanted = {str(path) for path in paths}
+        answered = [path for path, (_, failed) in self._finished.items() if not failed]
+        answered = [path for path in answered if path in wanted] or answered
+        chosen = answered[:: -(-len(answered) // ASKED_AGAIN) or 1]
+        asked = [one for one in ask([Path(path) for path in chosen]) if not one.error]
+        pairs = [(one, self._probabilities(self._finished[str(one.path)][0])) for one in asked]
+        if not pairs or any(_agree(one.probabilities.tolist(), before) for one, before in pairs):
+            self.kept = self._finished | self.kept
+            self.file.close()
+            self._write_notes()
+        elif self.kept:
+            say(f"{self.out} is of another run: its rows are made anew")
+        else:
+            (one, before), shown = pairs[0], self._in_words
             raise UsageError(
                 f"--resume can't add to {self.out}, whose rows are not the answers of this run, such as "
-                f"{before[path][0]} for {path}, where this run answers {again[path][0]}: give the run that made it, or "
-                "another --out"
+                f"{shown(before)} for {one.path}, where this run answers {shown(one.probabilities)}: give the run that "
+                "made it, or another --out"
             )
-        self.kept = self._of_out | self.kept
-        self.file.close()
-        self._write_notes()
 
-    def _values(self, line: str) -> tuple[str, list[float]]:
-        """What a row answers, in words, and its probabilities."""
+    def _in_words(self, shares: Iterable[float]) -> str:
+        return ", ".join(f"{name} {share:.3f}" for name, share in zip(self.rows.classes, shares, strict=True))
+
+    def _probabilities(self, line: str) -> list[float]:
+        """Those of a row of FILE."""
         try:
             if self.rows.form == "json":
-                numbers = [float(json.loads(line)["probabilities"][name]) for name in self.rows.classes]
-            else:
-                cells = next(csv.reader([line]))
-                numbers = [float(cell) for cell in cells[1 + (not self.rows.bare) :][: len(self.rows.classes)]]
+                shares = json.loads(line)["probabilities"]
+                return [float(shares[name]) for name in self.rows.classes]
+            after = 1 if self.rows.bare else 2
+            return [float(cell) for cell in next(csv.reader([line]))[after:][: len(self.rows.classes)]]
         except (ValueError, TypeError, KeyError, OverflowError) as wrong:
-            raise UsageError(
-                f"--resume can't add to {self.out}: {line.strip()[:100]!r} is no answer ({wrong})"
-            ) from None
-        shares = zip(self.rows.classes, numbers, strict=True)
-        return ", ".join(f"{name} {share:.3f}" for name, share in shares), numbers
+            row = line.strip()[:100]
+            raise UsageError(f"--resume can't add to {self.out}: {row!r} is no answer ({wrong})") from None
 
     def write(self, line: str, path: str, failed: bool) -> None:
         """Add a row; once it is written a kill of the command does not lose it."""
@@ -166,8 +166,8 @@ class Table:
             self.part.unlink(missing_ok=True)
 
 
-def _agree(one: tuple[str, list[float]], other: tuple[str, list[float]]) -> bool:
-    return max(abs(a - b) for a, b in zip(one[1], other[1], strict=True)) <= AGREEMENT
+def _agree(answered: Sequence[float], before: Sequence[float]) -> bool:
+    return all(abs(a - b) <= AGREEMENT for a, b in zip(answered, before, strict=True))
 
 
 def _note(path: str, line: str, failed: bool) -> str:
