@@ -9,7 +9,7 @@ import pytest
 
 from ox_classifier.inspection.gradcam import grad_cam
 from ox_classifier.networks import answering, bases, builders, onnx_export
-from ox_classifier.report.gradients import NotKnownError
+from ox_classifier.report.gradients import Node, NotKnownError
 from ox_classifier.report.network_end import NetworkEnd, find_end
 from ox_classifier.session import Session
 from tests import hand_made
@@ -44,6 +44,17 @@ def test_maps_and_features_are_those_of_keras(arch, classes, tmp_path):
     whole = Session(tmp_path / "model.onnx", (40, 40, 3), classes)
     alone = whole.probabilities(end.answer(end.features(PIXELS)), len(PIXELS))
     np.testing.assert_allclose(alone, whole.answer(PIXELS), atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [None, 0.1, 0.3])
+def test_what_speaks_against_a_class_counts_as_onnx_has_it(alpha):
+    """One gradient over both sides of 0, as in the looks of one picture; 0.01 is ONNX' own default."""
+    given = {} if alpha is None else {"alpha": alpha}
+    node = Node(onnx.helper.make_node("LeakyRelu", ["x"], ["y"], **given), {})
+    x, gradient = np.array([[-2.0, 3.0], [0.5, -0.1]], np.float32), np.array([[1, 2], [3, 4]], np.float32)
+    slope = 0.01 if alpha is None else alpha
+    expected = [[slope, 2], [3, 4 * slope]]
+    np.testing.assert_allclose(node.backward(gradient, {"x": x, "y": x}), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("axes", [((2,),), ((1,), (2,), (1, 2))])

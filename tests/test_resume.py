@@ -116,6 +116,44 @@ def test_with_outliers_it_goes_on_to_the_same_bits(here, monkeypatch):
     assert alone.settings["views_computed"] == 2 * 24 + 2 * 12 + 12 + 8  # train, outliers, val, test
 
 
+def test_a_head_that_ends_otherwise_does_not_go_on(here, monkeypatch):
+    """Its weights have the same shapes, so nothing else would tell."""
+    draw_noise(here / "marks" / "outliers", 12)
+    with monkeypatch.context() as older:
+        older.setattr(bases, "AGAINST", 1.0)
+        KillAt(older, {1: "after"})
+        with pytest.raises(Killed):
+            job.start(Recipe.of("tiny", {"epochs": 2}), here / "marks", name="killed")
+        KillAt(older, {1: "after"})
+        with pytest.raises(Killed):
+            job.start(Recipe.of("cnn", {"epochs": 2}), here / "marks", name="no-head")
+    with pytest.raises(UsageError, match="run killed was begun by another ox, which trains otherwise"):
+        resumption.resume(runs.find("killed"))
+    run = runs.find("killed")
+    del run.config["identity"]  # as one that was begun before it stood there
+    run.update()
+    with pytest.raises(UsageError, match="of another training or of another ox"):
+        resumption.resume(runs.find("killed"))
+    assert resumption.resume(runs.find("no-head")).state == "finished"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_folds_of_a_head_that_ends_otherwise_are_not_pooled(here, known, monkeypatch):
+    draw_noise(here / "marks" / "outliers", 12)
+    with monkeypatch.context() as older:
+        older.setattr(bases, "AGAINST", 1.0)
+        KillAt(older, {3: "after"})  # in the second fold
+        with pytest.raises(Killed):
+            job.start(Recipe.of("tiny", {"epochs": 2, "folds": 2}), here / "marks", name="few")
+    first = runs.find("few-fold1")
+    assert first.state == "finished"
+    if not known:
+        del first.config["identity"]
+        first.update()
+    with pytest.raises(UsageError, match="run few-fold1 was trained by another ox, which trains otherwise"):
+        resumption.resume(runs.find("few-cv"))
+
+
 def test_every_fold_learns_from_the_outliers(here):
     draw_noise(here / "marks" / "outliers", 12)
     last = job.start(Recipe.of("mlp1", {"epochs": 1, "folds": 2}), here / "marks", name="few")
@@ -131,10 +169,15 @@ def test_outliers_that_changed_are_told(here, monkeypatch):
     with pytest.raises(Killed):
         job.start(recipe, here / "marks", name="stopped", outlier_folder="noise")
     draw_noise(folder, 6, seed=1)
-    with pytest.raises(UsageError, match="the outliers have changed since run stopped began: train a new run"):
+    with pytest.raises(
+        UsageError, match="the outliers, or how many of them ox takes, have changed since run stopped began"
+    ):
         resumption.resume(runs.find("stopped"))
     again, causes = resumption.repeat(runs.find("done"))
-    assert causes == ["the outliers have changed"] and again.settings["outliers"]["images"] == 6
+    assert (
+        causes == ["the outliers, or how many of them ox takes, have changed"]
+        and again.settings["outliers"]["images"] == 6
+    )
     folder.rename(here / "elsewhere")
     with pytest.raises(UsageError, match=r"noise, the outliers of run stopped, is gone or empty: put it back"):
         resumption.resume(runs.find("stopped"))

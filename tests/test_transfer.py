@@ -223,7 +223,9 @@ def test_outliers_are_seen_in_the_views_of_training(views):
         ours = made.outliers(epoch, np.array([8, 5, 0]))
         np.testing.assert_allclose(ours[:2], features_of(made, epoch)[[3, 0]], rtol=1e-5, atol=1e-6)
         assert not np.allclose(ours[2], ours[1])
-    assert prepare(views=views)[0].outliers is None
+    assert [layer.name for layer in made.head.layers[-2:]] == ["evidence", "probabilities"]
+    without = prepare(views=views)[0]
+    assert without.outliers is None and without.head.layers[-2].name == "flatten"
 
 
 def test_without_augmentation_each_image_is_seen_once():

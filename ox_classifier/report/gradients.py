@@ -129,7 +129,9 @@ BACKWARD: dict[str, Backward] = {
     "Mul": _scaled,
     "Div": _divided,
     "Relu": lambda gradient, x, _y, _node: gradient * (x > 0),
-    "LeakyRelu": lambda gradient, x, _y, node: gradient * np.where(x > 0, 1, np.float32(node.attributes["alpha"])),
+    "LeakyRelu": lambda gradient, x, _y, node: (
+        gradient * np.where(x > 0, 1, np.float32(node.attributes.get("alpha", 0.01)))
+    ),
     "Sqrt": lambda gradient, _x, y, _node: gradient / (2 * y),
     "Identity": _same,
     "Flatten": _reshaped,

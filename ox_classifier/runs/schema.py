@@ -229,6 +229,7 @@ KEYS: dict[str, Check] = {
     "unsure": maybe(_unsure),
     "average_flips": boolean,
     "weights_digest": text(100),
+    "identity": text(100),
     "seconds": number(),
 }
 RUN_JSON = fields(KEYS, needed=("schema", "arch"))

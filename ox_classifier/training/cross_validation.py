@@ -22,7 +22,7 @@ from ox_classifier.training.calibration import logits_of, probabilities
 from ox_classifier.training.endings import in_training
 from ox_classifier.training.preparation import Prepared
 from ox_classifier.training.recipe import Recipe
-from ox_classifier.training.tasks import answers_of, task_of
+from ox_classifier.training.tasks import answers_of, identity_of, task_of
 from ox_classifier.training.train import record, train
 from ox_classifier.training.trust import HeldOut, Trust
 
@@ -111,6 +111,10 @@ def _fold(recipe: Recipe, dataset: ImageDataset, device: Device, last: Run, name
     if there and there.fold_of != last.name:
         raise UsageError(f"run {path} exists and is not overwritten: give another --name")
     if there and there.state == "finished":
+        known = there.settings.get("identity")
+        # folds of before there was an identity: all that may differ is the end of a frozen base that saw outliers
+        if (known or (recipe.frozen and dataset.outliers)) and known != identity_of(recipe, dataset):
+            raise UsageError(f"run {name} was trained by another ox, which trains otherwise: train anew with --name")
         say(f"{name} is done")
         return there
     say(f"{name}, one of {recipe.folds}")

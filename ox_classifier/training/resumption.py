@@ -82,7 +82,7 @@ def repeat(run: Run, *, name: str | None = None, device: str = "auto") -> tuple[
     if again.fingerprint != run.fingerprint:
         causes.append("the images have changed")
     if again.settings.get("outliers") != run.settings.get("outliers"):
-        causes.append("the outliers have changed")
+        causes.append("the outliers, or how many of them ox takes, have changed")
     return again, causes or ["the weights differ, though versions, data, device and processor are the same"]
 
 

@@ -42,6 +42,7 @@ class Task(Protocol):
     """A network of a recipe and how it learns from a dataset. To construct one builds the network, nothing more."""
 
     model: keras.Model
+    identity: str  # as `identity_of` has it
     details: dict  # what run.json says beside the recipe
     parity_images: int
 

@@ -69,9 +69,13 @@ def train(
     if resumed and resumed.fingerprint != dataset.fingerprint():
         raise UsageError(f"the images of {source} have changed since run {resumed.name} began: train a new run")
     if resumed and resumed.settings.get("outliers") != outliers_of(dataset):
-        raise UsageError(f"the outliers have changed since run {resumed.name} began: train a new run")
+        raise UsageError(
+            f"the outliers, or how many of them ox takes, have changed since run {resumed.name} began: train a new run"
+        )
     if resumed and resumed.classes != dataset.classes:
         raise UsageError(f"the classes of {source} are not those of run {resumed.name}: train a new run")
+    if resumed and resumed.settings.get("identity", task.identity) != task.identity:
+        raise UsageError(f"run {resumed.name} was begun by another ox, which trains otherwise: train a new run")
     run = resumed or record(recipe, dataset, device, task, source=source, name=name, fold_of=fold_of)
     with in_training(run, part_of_another=bool(fold_of)):
         describe(recipe, dataset)
@@ -106,6 +110,7 @@ def record(
             **recipe.as_config(),
             **task.details,
             class_weights=weights_of_classes(recipe, dataset),
+            identity=task.identity,
             parameters=task.model.count_params(),
             data={
                 "source": str(source.absolute()),
