@@ -81,7 +81,7 @@ def walk(modules: list[str]) -> str:
         if room in SENTENCES:
             names = ", ".join(f"`{name}`" for name in by_room[room])
             lines.append(f"- **{room}** {SENTENCES[room]}: {names}")
-    ground = [name for room in by_room if room not in SENTENCES for name in by_room[room]]
+    ground = sorted(name for room in by_room if room not in SENTENCES for name in by_room[room])
     return "\n".join([*lines, f"- the ground floor: {', '.join(f'`{name}`' for name in ground)}"])
 
 
