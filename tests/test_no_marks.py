@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import statistics
 import time
 
 import numpy as np
@@ -41,9 +42,9 @@ def found():
     return fonts.find()
 
 
-def drawn(number, found, *, source="", seed=2):
+def drawn(number, found, *, source="", seed=2, label=make.OTHER):
     source = source or list(sources.SOURCES)[number % len(sources.SOURCES)]
-    data, suffix, about = make.draw(make.Job(seed, "", make.OTHER, number, source, "all"), found)
+    data, suffix, about = make.draw(make.Job(seed, "", label, number, source, "all"), found)
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), suffix, len(data), about
 
 
@@ -84,13 +85,17 @@ def test_1500_fit_in_three_megabytes(pictures):
 
 
 def test_speed(found):
-    each = []
-    for first in range(0, 200, 50):
+    """Beside marks of the same sources, in turn: 0.76 of their time (7 of 9 ms). Machines differ by more than that."""
+
+    def seconds(label, numbers):
         start = time.process_time()
-        for number in range(first, first + 50):
-            drawn(number, found)
-        each.append((time.process_time() - start) / 50)
-    assert min(each) < 0.01  # 100 a second; other work beside may slow a part of it
+        for number in numbers:
+            drawn(number, found, label=label)
+        return time.process_time() - start
+
+    blocks = [range(first, first + 40) for first in range(0, 200, 40)]
+    ratios = [seconds(make.OTHER, block) / seconds(make.LABELS[0], block) for block in blocks]
+    assert statistics.median(ratios) < 1.2
 
 
 def test_no_character_is_nearly_a_mark():

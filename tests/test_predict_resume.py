@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto, helper
 
+from ox_classifier import runs
 from ox_classifier.cli import predict_out
 from tests import hand_made
 from tests.test_predict import red
@@ -17,14 +18,16 @@ from tests.test_predict_service import draw_photos, ox, read
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def photos(tmp_path, monkeypatch):
+    """Six images, in a folder with one run."""
     monkeypatch.chdir(tmp_path)
-    return hand_made.run()
+    hand_made.run()
+    return draw_photos(tmp_path)
 
 
 @pytest.fixture
-def photos(run, tmp_path):
-    return draw_photos(tmp_path)
+def run(photos):
+    return runs.find()
 
 
 @contextmanager
