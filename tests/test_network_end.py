@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 
 from ox_classifier.inspection.gradcam import grad_cam
 from ox_classifier.networks import answering, bases, builders, onnx_export
@@ -55,6 +56,21 @@ def test_what_speaks_against_a_class_counts_as_onnx_has_it(alpha):
     slope = 0.01 if alpha is None else alpha
     expected = [[slope, 2], [3, 4 * slope]]
     np.testing.assert_allclose(node.backward(gradient, {"x": x, "y": x}), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((3, 2, 2, 5), -1), ((3, 5, 2, 2), 1)])
+def test_a_normalization_to_unit_length_has_the_gradient_that_keras_finds(shape, axis):
+    rng = np.random.default_rng(0)
+    x, gradient = rng.normal(size=(2, *shape)).astype(np.float32)
+    where = tf.Variable(x)
+    with tf.GradientTape() as tape:
+        y = tf.math.l2_normalize(where, axis=axis)
+        speaks = tf.reduce_sum(y * gradient)
+    node = Node(onnx.helper.make_node("LpNormalization", ["x"], ["y"], axis=axis, p=2), {})
+    found = node.backward(gradient, {"x": x, "y": y.numpy()})
+    np.testing.assert_allclose(found, tape.gradient(speaks, where).numpy(), atol=1e-5)
+    nothing = np.zeros_like(x)
+    assert not node.backward(gradient, {"x": nothing, "y": nothing}).any()
 
 
 @pytest.mark.parametrize("axes", [((2,),), ((1,), (2,), (1, 2))])

@@ -10,6 +10,7 @@ import pytest
 from ox_classifier.augmentation.generator import ImageDataGenerator
 from ox_classifier.errors import UsageError
 from ox_classifier.networks import bases, onnx_export, transfer
+from ox_classifier.networks import engine as engines
 from ox_classifier.networks.bases import BASES, BUILDERS, vgg16
 from ox_classifier.training.fit import Schedule, fit
 from tests import tiny_base
@@ -97,7 +98,8 @@ def test_vgg16_is_one_flat_graph():
     assert not any(isinstance(layer, keras.Model) for layer in model.layers)
     names = [layer.name for layer in model.layers]
     assert names[2] == "block1_conv1"
-    assert names[-6:] == ["block5_pool", "root_from", "root", "dropout", "flatten", "probabilities"]
+    evened = ["root_from", "root", "one_length", "evened"]
+    assert names[-8:] == ["block5_pool", *evened, "dropout", "flatten", "probabilities"]
 
 
 def test_a_head_that_learns_from_outliers_has_the_parameters_of_the_exercise():
@@ -132,7 +134,18 @@ def test_vgg16_sees_pixels_as_keras_own_does():
     expected = stock(keras.applications.vgg16.preprocess_input(bytes_.copy()), training=False)
     pool = keras.Model(ours.input, ours.get_layer("block5_pool").output)(bytes_ / 255, training=False)
     np.testing.assert_allclose(pool, expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(ours(bytes_ / 255, training=False), np.sqrt(expected + 0.01) - 0.1, atol=1e-5)
+    roots = np.sqrt(expected + 0.01) - 0.1
+    evened = 20 * roots / np.linalg.norm(roots, axis=-1, keepdims=True)
+    np.testing.assert_allclose(ours(bytes_ / 255, training=False), evened, rtol=1e-4, atol=1e-5)
+
+
+def test_a_place_where_vgg16_finds_nothing_stays_nothing(tmp_path):
+    model = vgg16((32, 32, 3), 2, weights="none")
+    model.get_layer("block5_conv3").set_weights([np.zeros((3, 3, 512, 512)), -np.ones(512)])
+    base = transfer.split(model)[0]
+    pixels = rng.random((2, 32, 32, 3)).astype(np.float32)
+    assert not keras.ops.convert_to_numpy(base(pixels, training=False)).any()
+    assert not engines.onnx_runtime(base).extract(pixels).any()
 
 
 @pytest.mark.parametrize(

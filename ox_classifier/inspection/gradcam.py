@@ -17,6 +17,7 @@ PASSIVE = (
     keras.layers.SpatialDropout2D,
     keras.layers.ZeroPadding2D,
     keras.layers.Rescaling,
+    keras.layers.UnitNormalization,
 )
 
 

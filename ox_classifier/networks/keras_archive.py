@@ -23,7 +23,7 @@ LAYERS = frozenset(  # those that only compute; none that runs code, loads a fil
     "Activation Add AveragePooling2D BatchNormalization Conv2D Dense DepthwiseConv2D Dropout ELU Flatten GaussianNoise "
     "GlobalAveragePooling2D GlobalMaxPooling2D GroupNormalization Identity InputLayer LayerNormalization LeakyReLU "
     "MaxPooling2D Multiply Normalization PReLU ReLU Rescaling Reshape SeparableConv2D Softmax SpatialDropout2D "
-    "ZeroPadding2D".split()
+    "UnitNormalization ZeroPadding2D".split()
 )
 KNOWN = {
     "keras": ("DTypePolicy", "Sequential"),

@@ -167,7 +167,8 @@ def _rescaling(graph: _Graph, layer: layers.Rescaling) -> None:
         raise NotAChainError("rescaling of each channel only before the first convolution")
     if scale.ndim or scale != 1:
         graph.node("Mul", scale)
-    graph.node("Add", offset)
+    if offset.ndim or offset:
+        graph.node("Add", offset)
 
 
 def _sqrt(graph: _Graph, _operation: keras.Operation) -> None:
@@ -185,6 +186,13 @@ def _standardization(graph: _Graph, layer: layers.LayerNormalization) -> None:
     graph.node("Sqrt")
     deviation, graph.last = graph.last, centred
     graph.node("Div", other=deviation)
+
+
+def _unit(graph: _Graph, layer: layers.UnitNormalization) -> None:
+    if layer.axis != -1:
+        raise NotAChainError("a unit normalization over something else than the channels")
+    graph.channels_last()
+    graph.node("LpNormalization", axis=-1, p=2)
 
 
 def _convolution(graph: _Graph, layer: layers.Conv2D) -> None:
@@ -253,6 +261,7 @@ WRITERS: dict[str, Callable[[_Graph, keras.Operation], None]] = {
     "Rescaling": _rescaling,
     "Sqrt": _sqrt,
     "LayerNormalization": _standardization,
+    "UnitNormalization": _unit,
     "Conv2D": _convolution,
     "MaxPooling2D": _max_pooling,
     "GlobalAveragePooling2D": _average,

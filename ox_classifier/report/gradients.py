@@ -121,6 +121,16 @@ def _padding(
     return above, left, max(0, needed[0] - above), max(0, needed[1] - left)
 
 
+def _to_unit(gradient: np.ndarray, x: np.ndarray, y: np.ndarray, node: Node) -> np.ndarray:
+    """What is along a vector changes its length only, which is always 1; a vector of zeros stays one."""
+    if node.attributes.get("p", 2) != 2:
+        raise NotKnownError("a normalization by another norm")
+    axis = node.attributes.get("axis", -1)
+    length = np.sqrt((x * x).sum(axis=axis, keepdims=True))
+    across = gradient - y * (gradient * y).sum(axis=axis, keepdims=True)
+    return np.divide(across, length, out=np.zeros_like(across), where=length > 0)
+
+
 BACKWARD: dict[str, Backward] = {
     "MatMul": _matrix,
     "Gemm": _matrix,
@@ -133,6 +143,7 @@ BACKWARD: dict[str, Backward] = {
         gradient * np.where(x > 0, 1, np.float32(node.attributes.get("alpha", 0.01)))
     ),
     "Sqrt": lambda gradient, _x, y, _node: gradient / (2 * y),
+    "LpNormalization": _to_unit,
     "Identity": _same,
     "Flatten": _reshaped,
     "Reshape": _reshaped,

@@ -20,6 +20,7 @@ from ox_classifier.session import open_session
 PASSED = (
     "MaxPool",
     "Sqrt",
+    "LpNormalization",
     "Identity",
     "Transpose",
     "Flatten",

@@ -84,6 +84,8 @@ def identity_of(recipe: Recipe, dataset: ImageDataset) -> str:
     if dataset.outliers:
         about += [dataset.outliers.fingerprint, exposure.SHARE, exposure.WEIGHT]
         about += [bases.AGAINST] if recipe.frozen else []
+    if recipe.frozen and bases.BASES[recipe.arch].evened:
+        about.append(bases.LENGTH)
     text = json.dumps(about, sort_keys=True)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
