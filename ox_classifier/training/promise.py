@@ -18,7 +18,7 @@ CONFIDENCE = 0.95
 STEP = 0.005  # of the images, between one threshold that is tried and the next
 REFUSED = 0.98  # of held-out images of no class: so many are to be refused
 MOST_GIVEN_UP = 0.2  # of the answers that could be promised, for that
-MOST_GIVEN_UP_FROZEN = 0.01  # by a head on a frozen base, which is to answer nearly all
+MOST_GIVEN_UP_FROZEN = 0.06  # by a head on a frozen base, which is to answer nearly all
 MOST_NEEDED = 10_000_000  # images; what takes more can't be had
 
 
