@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from ox_classifier.classifier import Classifier
+from ox_classifier.classifier import Classifier, Prediction
 from ox_classifier.cli import app
 from ox_classifier.sheets import decide, paper, reading, results, shape, straighten
 from ox_classifier.synthetic.sampler import Sampler
@@ -243,6 +243,47 @@ def test_two_thick_lines_through_a_cross_are_no_answer(classifier):
         cv2.line(struck, (2, row), (88, row + 4), (235, 235, 235), 9, cv2.LINE_AA)
     found = read(scan(put(1 - struck / np.float32(255))).pixels, classifier).pages[0].boxes
     assert found[0].answer.reason == "struck out, or one mark over another" and found[1].answer.answer == "blank"
+
+
+class Answering:
+    """Answers each call from a list, one share of "o" for every picture, and keeps what it was asked."""
+
+    def __init__(self, *shares: float | None):
+        self.shares, self.asked = list(shares), []
+
+    def predict(self, pictures):
+        self.asked.append(list(pictures))
+        share = self.shares.pop(0)
+        for _ in self.asked[-1]:
+            reason = "between o and x" if max(share, 1 - share) < 0.9 else None
+            yield Prediction(None, np.array([share, 1 - share], np.float32), None, ("o", "x"), reason)
+
+
+@pytest.mark.parametrize(
+    ("shares", "answer", "reason"),
+    [
+        ((0.99,), "o", ""),  # sure at once: its box is not asked about
+        ((0.6, 0.99), "o", ""),
+        ((0.6, 0.7), "unsure", "between o and x"),
+    ],
+)
+def test_the_box_as_it_is_decides_what_its_mark_alone_does_not(shares, answer, reason):
+    """A ring that lies along the frame lacks what the line took with it."""
+    classifier = Answering(*shares)
+    found = read(scan(put(INKS["o"][0])).pixels, classifier).pages[0].boxes[0].answer
+    assert (found.answer, found.reason) == (answer, reason)
+    assert len(classifier.asked) == len(shares)
+    if len(shares) == 2:
+        assert found.probability == pytest.approx(shares[0] if answer == "unsure" else 0.99)
+        (alone,), (whole,) = classifier.asked
+        assert whole.shape == alone.shape and (whole < 128).sum() > (alone < 128).sum()  # the frame, too
+
+
+def test_no_second_look_undoes_what_the_shape_says():
+    struck = sheet_marks.struck_out(INKS["o"][0], Sampler((9, 0)))
+    classifier = Answering(0.6)  # a second question would find the list empty
+    found = read(scan(put(struck)).pixels, classifier).pages[0].boxes[0].answer
+    assert found.answer == "unsure" and "between" not in found.reason
 
 
 def test_a_small_cross_that_lies_loose_in_a_ring_is_no_answer():

@@ -42,6 +42,7 @@ class Answer:
     probability: float | None = None
     reason: str = ""
     likeliest: str = ""
+    by_network: bool = False
 
 
 def unseen(reason: str) -> Answer:
@@ -56,9 +57,16 @@ def decide(
     before = [_before(*each) for each in zip(cells, marks, drowned, strict=True)]
     asked = [mark.picture for mark, answer in zip(marks, before, strict=True) if answer is None]
     predicted = iter(list(classifier.predict(asked)) if asked else [])
-    return [
+    answers = [
         _read(mark, next(predicted)) if answer is None else answer for mark, answer in zip(marks, before, strict=True)
     ]
+    # a line that was taken off may have taken what lay along it: what a mark lacks, its box as it is may show
+    again = [place for place, answer in enumerate(answers) if answer.by_network]
+    looks = list(classifier.predict([cells[place].picture for place in again])) if again else []
+    for place, look in zip(again, looks, strict=True):
+        seen = _read(marks[place], look)
+        answers[place] = seen if seen.answer != UNSURE else answers[place]
+    return answers
 
 
 def _before(cell: Cell, mark: Mark, drowned: float) -> Answer | None:
@@ -78,11 +86,12 @@ def _before(cell: Cell, mark: Mark, drowned: float) -> Answer | None:
 
 def _read(mark: Mark, prediction: Prediction) -> Answer:
     label, probability = prediction.label, prediction.probability
-    reason = _doubt(shape.measured(mark.ink, mark.beside_line), label) or _network_doubt(prediction)
+    spoilt = _doubt(shape.measured(mark.ink, mark.beside_line), label)
     through = label.lower() == "o" and shape.parted(mark.any_ink) > RING["second_hole"]  # by a paler stroke
     if through or mark.fainter >= SMALLEST:
-        reason = "another, fainter mark in the box"
-    return Answer(UNSURE if reason else label, probability, reason, label)
+        spoilt = "another, fainter mark in the box"
+    reason = spoilt or _network_doubt(prediction)
+    return Answer(UNSURE if reason else label, probability, reason, label, by_network=bool(reason) and not spoilt)
 
 
 def _doubt(form: Shape, label: str) -> str:
