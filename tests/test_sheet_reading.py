@@ -248,7 +248,7 @@ def test_two_thick_lines_through_a_cross_are_no_answer(classifier):
 class Answering:
     """Answers each call from a list, one share of "o" for every picture, and keeps what it was asked."""
 
-    def __init__(self, *shares: float | None):
+    def __init__(self, *shares: float):
         self.shares, self.asked = list(shares), []
 
     def predict(self, pictures):

@@ -139,7 +139,7 @@ def test_vgg16_sees_pixels_as_keras_own_does():
     np.testing.assert_allclose(ours(bytes_ / 255, training=False), evened, rtol=1e-4, atol=1e-5)
 
 
-def test_a_place_where_vgg16_finds_nothing_stays_nothing(tmp_path):
+def test_a_place_where_vgg16_finds_nothing_stays_nothing():
     model = vgg16((32, 32, 3), 2, weights="none")
     model.get_layer("block5_conv3").set_weights([np.zeros((3, 3, 512, 512)), -np.ones(512)])
     base = transfer.split(model)[0]

@@ -36,6 +36,7 @@ OTHER = {"crowded": 0.27, "solid": 0.72, "hole": 0.02, "armed": 0.26}
 class Answer:
     """`answer` is a class, "blank" or "unsure"; `probability` is the network's for the likeliest class, None if it was
     not asked; `likeliest` that class; `reason` says why an answer is unsure, else "".
+    `by_network` says that nothing but the network's doubt makes it so.
     """
 
     answer: str
