@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from ox_classifier.architectures import ARCHITECTURES
 from ox_classifier.cli import app
 from ox_classifier.errors import DivergedError, UsageError
 from ox_classifier.networks import bases
-from ox_classifier.training import callbacks, fit, job, resumption, state
+from ox_classifier.training import callbacks, fit, job, resumption, state, tasks
 from ox_classifier.training.recipe import Recipe
 from tests import tiny_base
 from tests.conftest import draw_folder, draw_noise
@@ -135,6 +136,17 @@ def test_a_head_that_ends_otherwise_does_not_go_on(here, monkeypatch):
     with pytest.raises(UsageError, match="of another training or of another ox"):
         resumption.resume(runs.find("killed"))
     assert resumption.resume(runs.find("no-head")).state == "finished"
+
+
+def test_features_of_another_length_are_another_training(monkeypatch):
+    dataset = SimpleNamespace(fingerprint=lambda: "ab", outliers=None)
+
+    def identities() -> list[str]:
+        return [tasks.identity_of(Recipe.of(arch), dataset) for arch in ("vgg16", "mobilenetv2", "lenet")]
+
+    before = identities()
+    monkeypatch.setattr(bases, "LENGTH", 10.0)
+    assert [now == then for now, then in zip(identities(), before, strict=True)] == [False, True, True]
 
 
 @pytest.mark.parametrize("known", [True, False])
