@@ -19,12 +19,14 @@ from ox_classifier.data import folders, outliers
 from ox_classifier.pixels import PixelRule
 from ox_classifier.training import exposure, preparation, promise, train
 from ox_classifier.training.exposure import (
+    FROZEN_WEIGHT,
     SHARE,
     WEIGHT,
     ExposedBatches,
     SoftTargets,
     frozen_most,
     outliers_an_epoch,
+    patchworks,
 )
 from ox_classifier.training.fit import Schedule, compile_for_classes, fit
 from ox_classifier.training.recipe import Recipe
@@ -213,6 +215,65 @@ def test_each_batch_has_its_share_of_outliers_and_an_epoch_none_twice(images, si
     assert expected < 3 or epochs[0] != epochs[1]
 
 
+def places_of(maps: np.ndarray) -> np.ndarray:
+    return maps.reshape(-1, maps.shape[-1])
+
+
+def test_a_patchwork_is_made_of_the_places_of_many_maps_of_a_few_or_of_one():
+    rng = np.random.default_rng(0)
+    maps = rng.random((9, 4, 5, 3), np.float32)
+    found = patchworks(maps, 400, np.random.default_rng(1))
+    assert found.shape == (400, 4, 5, 3) and found.dtype == np.float32
+    known = {place.tobytes(): number for number, place in enumerate(places_of(maps))}
+    assert all(place.tobytes() in known for place in places_of(found))
+    kinds = [len({place.tobytes() for place in places_of(one)}) for one in found]
+    assert min(kinds) == 1 and max(kinds) >= 12  # a texture, and a picture without an order
+    assert len({known[place.tobytes()] for place in places_of(found)}) > 150  # of 180
+    kept = [(one == found[i]).all() for i, one in enumerate(patchworks(maps, 400, np.random.default_rng(1)))]
+    assert all(kept)
+    other = patchworks(maps, 400, np.random.default_rng(2))
+    assert (other != found).any(axis=(1, 2, 3)).mean() > 0.9
+
+
+@pytest.mark.parametrize(("shape", "patched"), [((7,), False), ((2, 9, 4), False), ((3, 3, 4), True)])
+def test_a_head_on_a_frozen_base_gets_every_outlier_and_as_many_patchworks(shape, patched):
+    """None of vectors, and none of maps so small that a patchwork may be a mark, turned."""
+    rng, images, size, count = np.random.default_rng(0), 50, 8, 40
+    seen_as = rng.random((images + count, *shape), np.float32)
+
+    class Maps(Marks):
+        def batch(self, index, epoch):
+            x, labels = super().batch(index, epoch)
+            return seen_as[x[:, 0].astype(int)], labels
+
+    batches = ExposedBatches(
+        Maps(images, size),
+        lambda epoch, rows: seen_as[images + rows],
+        SoftTargets(3, False),
+        images=images,
+        outliers=count,
+        batch_size=size,
+        seed=5,
+        frozen=True,
+    )
+    rows = 0
+    for index in range(len(batches)):
+        x, y, w = batches.batch(index, 3)
+        n, own = len(Marks(images, size).batch(index, 3)[1]), len(batches.rows(index, 3))
+        rows += own
+        assert len(x) == len(y) == len(w) == n + own * (1 + patched)
+        np.testing.assert_array_equal(x[n : n + own], seen_as[images + batches.rows(index, 3)])
+        np.testing.assert_array_equal(y[n:], np.full((len(x) - n, 3), 1 / 3, np.float32))
+        np.testing.assert_array_equal(w[n:], np.full(len(x) - n, FROZEN_WEIGHT, np.float32))
+        if patched:
+            known = {place.tobytes() for place in places_of(x[: n + own])}
+            assert {place.tobytes() for place in places_of(x[n + own :])} <= known
+        again, other = batches.batch(index, 3)[0], batches.batch(index, 4)[0]
+        np.testing.assert_array_equal(again, x)
+        assert not patched or (other[n + own :] != x[n + own :]).any()
+    assert rows == count == outliers_an_epoch(count, images, frozen=True) > outliers_an_epoch(count, images)
+
+
 def made(logits: bool, classes: int) -> keras.Model:
     """A network that answers as its input says: one probability, or a softmax of its input."""
     inputs = keras.Input((1 if not logits else classes,))
@@ -365,12 +426,16 @@ def test_plain_keras_loads_the_network(place):
     assert model.loss == "binary_crossentropy" and model.optimizer.iterations > 0
 
 
-@pytest.mark.parametrize(("arch", "most"), [("lenet", promise.MOST_GIVEN_UP), ("vgg16", promise.MOST_GIVEN_UP_FROZEN)])
-def test_a_head_on_a_frozen_base_gives_up_less_for_refusing(arch, most, monkeypatch):
+@pytest.mark.parametrize(
+    ("arch", "most", "all_of_it"),
+    [("lenet", promise.MOST_GIVEN_UP, False), ("vgg16", promise.GIVEN_UP_FROZEN, True)],
+)
+def test_a_head_on_a_frozen_base_gives_up_less_for_refusing_but_all_of_it(arch, most, all_of_it, monkeypatch):
     pictures = np.zeros((3, 8, 8, 3), np.uint8)
     outliers_ = SimpleNamespace(held_out=pictures)
     dataset = SimpleNamespace(labels=lambda split: np.arange(3) % 2, images=lambda split: pictures, outliers=outliers_)
     run = SimpleNamespace(classes=("o", "x"), assurance=SimpleNamespace(taught_outliers=True))
     monkeypatch.setattr(train, "answers_of", lambda network, pixels: np.full((len(pixels), 2), 0.5))
     monkeypatch.setattr(train, "Trust", SimpleNamespace(from_answers=lambda *_, strangers, **__: strangers))
-    assert train._trust(run, dataset, {"val": np.zeros((3, 2))}, None, Recipe.of(arch)).most_given_up == most
+    told = train._trust(run, dataset, {"val": np.zeros((3, 2))}, None, Recipe.of(arch))
+    assert (told.most_given_up, told.all_of_it) == (most, all_of_it)

@@ -21,7 +21,7 @@ from ox_classifier.architectures import ARCHITECTURES
 from ox_classifier.cli import app
 from ox_classifier.errors import DivergedError, UsageError
 from ox_classifier.networks import bases
-from ox_classifier.training import callbacks, fit, job, resumption, state, tasks
+from ox_classifier.training import callbacks, exposure, fit, job, resumption, state, tasks
 from ox_classifier.training.recipe import Recipe
 from tests import tiny_base
 from tests.conftest import draw_folder, draw_noise
@@ -147,6 +147,32 @@ def test_features_of_another_length_are_another_training(monkeypatch):
     before = identities()
     monkeypatch.setattr(bases, "LENGTH", 10.0)
     assert [now == then for now, then in zip(identities(), before, strict=True)] == [False, True, True]
+
+
+def test_outliers_of_another_weight_are_another_training(monkeypatch):
+    dataset = SimpleNamespace(fingerprint=lambda: "ab", outliers=SimpleNamespace(fingerprint="cd"))
+
+    def identities() -> list[str]:
+        return [tasks.identity_of(Recipe.of(arch), dataset) for arch in ("vgg16", "mobilenetv2", "lenet")]
+
+    before = identities()
+    for name, changed in {"FROZEN_WEIGHT": [False, False, True], "WEIGHT": [False, False, False]}.items():
+        with monkeypatch.context() as other:
+            other.setattr(exposure, name, 1.0)
+            assert [now == then for now, then in zip(identities(), before, strict=True)] == changed
+
+
+def test_patchworks_of_features_are_for_the_head_not_for_fine_tuning(here, monkeypatch):
+    draw_noise(here / "marks" / "outliers", 12)
+    asked, batches = [], exposure.ExposedBatches
+
+    def listening(*arguments, **settings):
+        asked.append(settings["frozen"])
+        return batches(*arguments, **settings)
+
+    monkeypatch.setattr(exposure, "ExposedBatches", listening)
+    job.start(Recipe.of("tiny", {"epochs": 1, "fine_tune": 1}), here / "marks", name="tuned")
+    assert asked == [True, False]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -97,6 +97,19 @@ def test_refusing_images_of_no_class_costs_no_more_answers_than_it_may():
     assert accepted[0.02] >= 0.98 * accepted[0.0] > accepted[0.2] >= 0.8 * accepted[0.0]
 
 
+def test_all_that_may_be_given_up_is_where_that_is_asked_for():
+    """Even where every image of no class is refused by the first threshold."""
+    known = held_out(1500, 2)
+    accepted = {}
+    for all_of_it in (False, True):
+        easy = Strangers(np.zeros((100, 2)), np.zeros(100, bool), 0.05, all_of_it)
+        found = Trust.from_answers(known, ("o", "x"), max_error=0.01, outliers=True, strangers=easy).promise
+        assert found.outliers_refused == 100 and found.promise == 0.01
+        accepted[all_of_it] = found.accepted
+    none = of(known, 2, outliers=True).promise.accepted
+    assert accepted[False] == none and 0.95 * none <= accepted[True] < 0.96 * none
+
+
 def test_nothing_held_out_promises_nothing():
     for known in (None, HeldOut(np.empty((0, 2)), np.empty(0, int), np.empty(0, bool))):
         trust = of(known, 2)

@@ -18,7 +18,9 @@ CONFIDENCE = 0.95
 STEP = 0.005  # of the images, between one threshold that is tried and the next
 REFUSED = 0.98  # of held-out images of no class: so many are to be refused
 MOST_GIVEN_UP = 0.2  # of the answers that could be promised, for that
-MOST_GIVEN_UP_FROZEN = 0.06  # by a head on a frozen base, which is to answer nearly all
+# By a head on a frozen base, which is to answer nearly all, and gives up so many whatever the held-out images say: it
+# soon refuses nearly all that are like those it learned from, and what strangers bring is not.
+GIVEN_UP_FROZEN = 0.075
 MOST_NEEDED = 10_000_000  # images; what takes more can't be had
 
 
@@ -86,13 +88,16 @@ def choose(
     max_error: float,
     outliers: np.ndarray | None = None,
     most_given_up: float = MOST_GIVEN_UP,
+    *,
+    all_of_it: bool = False,
 ) -> Promise:
     """The threshold that answers most images and keeps the share of wrong answers under `max_error`.
 
     `certainty` is the probability of each answer, `right` whether it is right, both of shape (n,). `outliers` is the
     certainty of the answers to held-out images of no class, shape (m,): where less than `REFUSED` of them lie below
     that threshold, the next higher ones that keep the promise are looked at, as long as no more than `most_given_up`
-    of the answers go for it; where that is not enough, the one that refuses most of them is taken.
+    of the answers go for it; where that is not enough, the one that refuses most of them is taken. With `all_of_it`
+    the highest of these thresholds is taken, however many of the images lie below a lower one.
 
     From each start, thresholds are tried one after the other, each answering a little more, until the bound (Clopper
     and Pearson's) of one is too large: in such a fixed order no try but the first that is wrong can do harm, so all
@@ -113,14 +118,14 @@ def choose(
                 break
             passed.append(found)
     if passed:
-        return _refusing(passed, outliers, most_given_up)
+        return _refusing(passed, outliers, most_given_up, all_of_it)
     first = (tries.of(counts_from(s.coverage, len(certainty))[0], max_error, s.confidence) for s in starts)
     least = min(first, key=lambda one: (one.promise, -one.accepted))
     least = replace(least, images_needed=tries.needed(max_error))
     return least if outliers is None else _counted(least, outliers)
 
 
-def _refusing(passed: list[Promise], outliers: np.ndarray | None, most_given_up: float) -> Promise:
+def _refusing(passed: list[Promise], outliers: np.ndarray | None, most_given_up: float, all_of_it: bool) -> Promise:
     """Of thresholds that keep the promise the one that answers most, or with `outliers`, most of what refuses them.
 
     All that passed keep it at once, with the same confidence, so which of them is taken may follow from anything.
@@ -129,6 +134,8 @@ def _refusing(passed: list[Promise], outliers: np.ndarray | None, most_given_up:
     if outliers is None or not len(outliers):
         return passed[0]
     counted = [_counted(one, outliers) for one in passed if one.accepted >= (1 - most_given_up) * passed[0].accepted]
+    if all_of_it:
+        return counted[-1]
     enough = (one for one in counted if one.outliers_refused >= REFUSED * one.outliers)
     return next(enough, max(counted, key=lambda one: (one.outliers_refused, one.accepted)))
 

@@ -83,7 +83,7 @@ def identity_of(recipe: Recipe, dataset: ImageDataset) -> str:
     about = [settings, dataset.fingerprint()]
     if dataset.outliers:
         about += [dataset.outliers.fingerprint, exposure.SHARE, exposure.WEIGHT]
-        about += [bases.AGAINST] if recipe.frozen else []
+        about += [bases.AGAINST, exposure.FROZEN_SHARE, exposure.FROZEN_WEIGHT] if recipe.frozen else []
     if recipe.frozen and bases.BASES[recipe.arch].evened:
         about.append(bases.LENGTH)
     text = json.dumps(about, sort_keys=True)
@@ -157,7 +157,8 @@ class HeadOnFrozenBase:
         batches = self.features.train, self.features.val
         if self.dataset.outliers:
             size = self.recipe.batch_size
-            batches = exposed(self.recipe, self.dataset, batches, self.features.outliers, size, self.model)
+            look = self.features.outliers
+            batches = exposed(self.recipe, self.dataset, batches, look, size, self.model, frozen=True)
         history = fit(
             self.features.head,
             *batches,
@@ -239,7 +240,14 @@ def pixel_batches(recipe: Recipe, dataset: ImageDataset, size: int, model: keras
 
 
 def exposed(
-    recipe: Recipe, dataset: ImageDataset, batches: TrainAndVal, look: exposure.Look, size: int, model: keras.Model
+    recipe: Recipe,
+    dataset: ImageDataset,
+    batches: TrainAndVal,
+    look: exposure.Look,
+    size: int,
+    model: keras.Model,
+    *,
+    frozen: bool = False,
 ) -> TrainAndVal:
     """The batches with outliers among those of training, and with the targets that these need."""
     train, val = batches
@@ -253,6 +261,7 @@ def exposed(
         batch_size=size,
         class_weight=weights_of_classes(recipe, dataset),
         seed=recipe.seed,
+        frozen=frozen,
     )
     return with_outliers, None if val is None else exposure.SoftBatches(val, targets)
 

@@ -29,7 +29,7 @@ from ox_classifier.training.calibration import logits_of, probabilities
 from ox_classifier.training.endings import forget_state, in_training
 from ox_classifier.training.exposure import outliers_an_epoch
 from ox_classifier.training.history import COLUMNS, History
-from ox_classifier.training.promise import MOST_GIVEN_UP, MOST_GIVEN_UP_FROZEN
+from ox_classifier.training.promise import GIVEN_UP_FROZEN, MOST_GIVEN_UP
 from ox_classifier.training.recipe import Recipe
 from ox_classifier.training.tasks import READING, Task, answers_of, task_of, weights_of_classes
 from ox_classifier.training.trust import HeldOut, Strangers, Trust
@@ -156,7 +156,7 @@ def describe(recipe: Recipe, dataset: ImageDataset) -> None:
         say(f"{split:5} {sum(counts.values()):,} images: " + ", ".join(f"{k} {v:,}" for k, v in counts.items()))
     if dataset.outliers:
         count = len(dataset.outliers)
-        each = outliers_an_epoch(count, len(dataset.labels("train")))
+        each = outliers_an_epoch(count, len(dataset.labels("train")), frozen=recipe.frozen)
         say(f"outliers: {count:,} images of no class in {dataset.outliers.root}, {each:,} an epoch, to be undecided on")
     weights = weights_of_classes(recipe, dataset)
     if weights:
@@ -236,8 +236,8 @@ def _trust(
         held_out = dataset.outliers.held_out if dataset.outliers else None
         if held_out is not None:
             answers = logits_of(answers_of(network, held_out), READING)
-            most = MOST_GIVEN_UP_FROZEN if recipe.frozen else MOST_GIVEN_UP
-            strangers = Strangers(answers, are_blank(held_out), most)
+            most = GIVEN_UP_FROZEN if recipe.frozen else MOST_GIVEN_UP
+            strangers = Strangers(answers, are_blank(held_out), most, recipe.frozen)
     return Trust.from_answers(
         known, run.classes, max_error=recipe.max_error, outliers=run.assurance.taught_outliers, strangers=strangers
     )

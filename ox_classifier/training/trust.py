@@ -32,12 +32,13 @@ class HeldOut:
 class Strangers:
     """What a network answers to images of no class that it did not learn from; arrays as in `HeldOut`.
 
-    `most_given_up` is the share of the promised answers that refusing them may cost.
+    `most_given_up` is the share of the promised answers that refusing them may cost, `all_of_it` whether it is to.
     """
 
     logits: np.ndarray
     blank: np.ndarray
     most_given_up: float = promise.MOST_GIVEN_UP
+    all_of_it: bool = False
 
     def certainty(self, temperature: float, decision: Decision) -> np.ndarray:
         """The probability of each answer, 0 where it is refused whatever its probability; shape (n,)."""
@@ -80,8 +81,8 @@ class Trust:
         kept = ~refused if not refused.all() else refused  # of all, where nothing would be left to look at
         certainty, right = answers.max(axis=1), answers.argmax(axis=1) == held_out.truth
         others = strangers and strangers.certainty(found.temperature, decision)
-        most_given_up = strangers.most_given_up if strangers else 0.0
-        chosen = promise.choose(certainty[kept], right[kept], max_error, others, most_given_up)
+        most, all_of_it = (strangers.most_given_up, strangers.all_of_it) if strangers else (0.0, False)
+        chosen = promise.choose(certainty[kept], right[kept], max_error, others, most, all_of_it=all_of_it)
         return cls(found, chosen.among(len(right)), refuses_blank)
 
     @property
