@@ -292,16 +292,12 @@ def test_ten_thousand_images_open_and_filter_within_a_second(browser, tmp_path, 
     embedded = text.count("data:image/webp") // 2
     assert embedded > 1_000 and f"The pictures of {embedded:,} of 10,000 images are in this page" in text
     (tmp_path / "report.html").write_text(text)
-    opened = []
-    for again in (True, True, False):  # the machine may be busy with other things at one of them
-        page = browser.new_page()
-        page.goto(address(tmp_path / "report.html"))
-        page.wait_for_selector("#grid .card")
-        opened.append(page.evaluate("performance.getEntriesByType('navigation')[0].domComplete"))
-        if again:
-            page.close()
+    page = browser.new_page()
+    page.goto(address(tmp_path / "report.html"))
+    page.wait_for_selector("#grid .card")
+    opened = page.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
     filtered = page.evaluate(FILTER_TIME)
-    assert (min(opened) < 1000, filtered < 1000) == (True, True), (opened, filtered)
+    assert (opened < 1000, filtered < 1000) == (True, True), (opened, filtered)
     assert page.inner_text("#count").startswith(f"{results['test']['confusion_matrix'][0][0]:,} of 10,000 images")
     page.close()
 
