@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -138,31 +139,28 @@ def test_a_head_that_ends_otherwise_does_not_go_on(here, monkeypatch):
     assert resumption.resume(runs.find("no-head")).state == "finished"
 
 
-def test_features_of_another_length_are_another_training(monkeypatch):
-    dataset = SimpleNamespace(fingerprint=lambda: "ab", outliers=None)
-
-    def identities() -> list[str]:
-        return [tasks.identity_of(Recipe.of(arch), dataset) for arch in ("vgg16", "mobilenetv2", "lenet")]
-
-    before = identities()
-    monkeypatch.setattr(bases, "LENGTH", 10.0)
-    assert [now == then for now, then in zip(identities(), before, strict=True)] == [False, True, True]
-
-
-def test_outliers_of_another_weight_are_another_training(monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "name", "same"),
+    [
+        (bases, "LENGTH", [False, True, True]),
+        (exposure, "FROZEN_WEIGHT", [False, False, True]),
+        (exposure, "FROZEN_SHARE", [False, False, True]),
+        (exposure, "WEIGHT", [False, False, False]),
+    ],
+)
+def test_another_number_in_the_code_is_another_training(module, name, same, monkeypatch):
+    """Features of another length, outliers of another weight: of vgg16, mobilenetv2 and lenet."""
     dataset = SimpleNamespace(fingerprint=lambda: "ab", outliers=SimpleNamespace(fingerprint="cd"))
 
     def identities() -> list[str]:
         return [tasks.identity_of(Recipe.of(arch), dataset) for arch in ("vgg16", "mobilenetv2", "lenet")]
 
     before = identities()
-    for name, changed in {"FROZEN_WEIGHT": [False, False, True], "WEIGHT": [False, False, False]}.items():
-        with monkeypatch.context() as other:
-            other.setattr(exposure, name, 1.0)
-            assert [now == then for now, then in zip(identities(), before, strict=True)] == changed
+    monkeypatch.setattr(module, name, getattr(module, name) / 2)
+    assert [now == then for now, then in zip(identities(), before, strict=True)] == same
 
 
-def test_patchworks_of_features_are_for_the_head_not_for_fine_tuning(here, monkeypatch):
+def test_patchworks_of_features_are_for_the_head_not_for_fine_tuning(here, monkeypatch, capsys):
     draw_noise(here / "marks" / "outliers", 12)
     asked, batches = [], exposure.ExposedBatches
 
@@ -173,6 +171,7 @@ def test_patchworks_of_features_are_for_the_head_not_for_fine_tuning(here, monke
     monkeypatch.setattr(exposure, "ExposedBatches", listening)
     job.start(Recipe.of("tiny", {"epochs": 1, "fine_tune": 1}), here / "marks", name="tuned")
     assert asked == [True, False]
+    assert re.search(r"12 images of no class in \S*outliers, 12 an epoch", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("known", [True, False])

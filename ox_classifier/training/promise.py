@@ -128,6 +128,8 @@ def choose(
 def _refusing(passed: list[Promise], outliers: np.ndarray | None, most_given_up: float, all_of_it: bool) -> Promise:
     """Of thresholds that keep the promise the one that answers most, or with `outliers`, most of what refuses them.
 
+    `all_of_it` as for `choose`.
+
     All that passed keep it at once, with the same confidence, so which of them is taken may follow from anything.
     """
     passed = sorted(passed, key=lambda one: -one.accepted)
