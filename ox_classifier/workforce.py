@@ -18,6 +18,20 @@ from ox_classifier.data.workers import WorkerLostError, Workers
 
 CHUNK = 32  # files of a task
 AHEAD = 3  # tasks a process that are begun before their answers are asked for
+MANY = 500  # files: for fewer, to start processes takes longer than they save
+SMALL = 32 * 2**20  # bytes of a network: in a larger one all cores are busy as it is
+MOST = 4  # processes that nobody asked for
+
+
+def fitting(classifier: Classifier, files: int) -> int:
+    """How many processes should answer so many files.
+
+    One for each core where files are many and the network small: half of reading a file is Python's, which the
+    threads of one process can only do in turn.
+    """
+    if files < MANY or classifier.session.path.stat().st_size > SMALL:
+        return 1
+    return min(MOST, classifier.threads or os.cpu_count() or 1)
 
 
 def answers(classifier: Classifier, paths: Sequence[Path], workers: int) -> Iterator[Prediction]:

@@ -201,6 +201,35 @@ def test_workers_give_the_rows_of_one(run, tmp_path, form):
     assert shared.stderr.splitlines()[-1] == alone.stderr.splitlines()[-1]
 
 
+def test_many_files_and_a_small_network_get_several_processes(run, tmp_path, monkeypatch):
+    from ox_classifier import workforce
+    from ox_classifier.classifier import Classifier
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    classifier = Classifier.load("lenet-1")
+    assert [workforce.fitting(classifier, files) for files in (1, 499, 500, 10**6)] == [1, 1, 2, 2]
+    assert workforce.fitting(Classifier.load("lenet-1", threads=1), 500) == 1
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert workforce.fitting(classifier, 500) == 4
+    monkeypatch.setattr(workforce, "SMALL", classifier.session.path.stat().st_size - 1)
+    assert workforce.fitting(classifier, 500) == 1
+
+
+def test_500_files_are_answered_as_by_one_process(run, tmp_path, monkeypatch):
+    from ox_classifier import workforce
+
+    asked = []
+    share = workforce.answers
+    monkeypatch.setattr(workforce, "answers", lambda *about: asked.append(about[2]) or share(*about))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    (tmp_path / "in").mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(500):
+        Image.fromarray(rng.integers(0, 256, (9, 9, 3), np.uint8)).save(tmp_path / "in" / f"{number:03}.png")
+    shared, alone = ox("in", "--csv"), ox("in", "--csv", "--workers", "1")
+    assert asked == [2] and shared.stdout == alone.stdout and len(shared.stdout.splitlines()) == 501
+
+
 def test_a_file_that_kills_its_process_costs_only_its_own_answer(photos, monkeypatch):
     from ox_classifier import workforce
     from ox_classifier.classifier import Classifier

@@ -69,7 +69,15 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Processes that share the work.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MOST_WORKERS,
+            help="Processes that share the work; without: one, or for 500 files or more and a small network several.",
+            show_default=False,
+        ),
+    ] = None,
     always_answer: Annotated[
         bool, typer.Option("--always-answer", help="Name a class also where the run is unsure.")
     ] = False,
@@ -125,8 +133,10 @@ def predict(
             raise OxError(f"{failed:,} of {counted(told, 'file')} could not be read; {said} why")
 
 
-def _refuse_with_watch(source: list[str] | None, as_csv: bool, out: Path | None, null: bool, workers: int) -> None:
-    other = {"a source": source, "--csv": as_csv, "--out": out, "--null": null, "--workers": workers > 1}
+def _refuse_with_watch(
+    source: list[str] | None, as_csv: bool, out: Path | None, null: bool, workers: int | None
+) -> None:
+    other = {"a source": source, "--csv": as_csv, "--out": out, "--null": null, "--workers": workers}
     given = [name for name, value in other.items() if value]
     if given:
         raise UsageError(f"--watch takes no {given[0].removeprefix('a ')}: it prints a JSON line for each file in DIR")
@@ -156,14 +166,12 @@ def network_line(run: Run | Exported) -> str:
     return f"run {run.name} ({run.arch}), network of {made}" if hasattr(run, "arch") else f"exported network {run.path}"
 
 
-def _answers(classifier: Classifier, paths: list[Path], workers: int) -> Iterator[Prediction]:
+def _answers(classifier: Classifier, paths: list[Path], workers: int | None) -> Iterator[Prediction]:
     """The answers, with how far it is."""
-    if workers > 1:
-        from ox_classifier import workforce
+    from ox_classifier import workforce
 
-        found = workforce.answers(classifier, paths, workers)
-    else:
-        found = classifier.predict(paths)
+    workers = workers or workforce.fitting(classifier, len(paths))
+    found = workforce.answers(classifier, paths, workers) if workers > 1 else classifier.predict(paths)
     return track(found, label="predicting", total=len(paths))
 
 
@@ -199,7 +207,7 @@ def _write(
     classifier: Classifier,
     paths: list[Path],
     resume: bool,
-    workers: int,
+    workers: int | None,
     sorter: predict_sort.Sorter | None,
 ) -> tuple[int, int]:
     """Write the table; gives how many of its rows say why there is no answer, and how many there are."""

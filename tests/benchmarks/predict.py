@@ -51,7 +51,7 @@ def figures() -> list[tuple[str, str, str, float, str]]:
             "<=1.15",
         ),
         (
-            "ox predict, peak memory, 20,000 images / 2,000",
+            "ox predict, peak memory of a process, 20,000 images / 2,000",
             f"{memory_tenfold:.0f} MB",
             f"{memory:.0f} MB",
             memory_tenfold / memory,
