@@ -5,17 +5,14 @@ from __future__ import annotations
 import csv
 import json
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from ox_classifier.cli import app
-from ox_classifier.sheets.layout import Layout
-from tests import hand_made, sheet_pages, sheet_photos
+from tests import class_photos, hand_made
 from tests.browser import Faults, address, chromium
 from tests.test_sheet_reading import INKS
 
-POINTS = 72 / 25.4  # a millimetre
 PEOPLE = ("김민준", "Ana Lima")
 QUESTIONS = 12
 KIND = {"o": "o", "x": "x", "blank": "blank", "struck": "unsure", "doubled": "unsure"}
@@ -30,23 +27,14 @@ def ox(*words: object):
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
     """A class's sheets as they were printed, filled and photographed; what was written, by person and question."""
-    pdfium = pytest.importorskip("pypdfium2", reason="no pypdfium2: pip install '.[sheets]'")
+    pytest.importorskip("pypdfium2", reason="no pypdfium2: pip install '.[sheets]'")
     place = tmp_path_factory.mktemp("class")
-    (place / "photos").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         hand_made.reader()
         (place / "class.csv").write_text("name\n" + "\n".join(PEOPLE) + "\n", encoding="utf-8")
         ox("sheet", "quiz", "--questions", QUESTIONS, "--copies", "class.csv", "--out", "quiz")
-        layout, document = Layout.read(place / "quiz" / "sheet.json"), pdfium.PdfDocument(place / "quiz" / "quiz.pdf")
-        written = {}
-        for number, person in enumerate(PEOPLE, start=1):
-            printed = document[number - 1].render(scale=sheet_pages.SCALE / POINTS, rev_byteorder=True).to_numpy()
-            page, truth = sheet_pages.filled(np.array(printed[:, :, :3]), layout.boxes, (41, number), INKS)
-            photo = sheet_photos.photograph(page, (layout.width, layout.height), (number,), detail=9)
-            (place / "photos" / f"IMG_{number}.jpg").write_bytes(photo.jpeg())
-            written[person] = truth
-        document.close()
+        written = class_photos.take(place / "quiz", place / "photos", INKS, detail=9)
         yield place, written
 
 
