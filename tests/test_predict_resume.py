@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image
 
 from ox_classifier import runs
 from ox_classifier.cli import predict_out
@@ -200,3 +202,22 @@ def test_another_network_does_not_go_on_with_the_rows_of_one(photos, run, tmp_pa
     monkeypatch.chdir(tmp_path)
     run.onnx_file.write_bytes(run.onnx_file.read_bytes() + b"\x10\x00")  # other bytes, such as another training's
     assert "0 of 6 images have a row" in ox("in", "--out", "a.csv", "--resume").stderr
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+@pytest.mark.parametrize("made", [[], ["--always-answer"]])
+def test_a_table_keeps_to_answers_made_in_one_way(photos, run, name, made):
+    """Of seven images one is unsure, and the three that are spread over the table are not."""
+    stripes = np.kron(np.arange(8) % 2, np.ones(5))[None] * np.full((40, 1), 250)  # no picture is blank
+    for number, value in enumerate([0, 140, 0, 255, 0, 255, 255]):
+        pixels = np.stack([np.full((40, 40), value), stripes, stripes], axis=2).astype(np.uint8)
+        Image.fromarray(pixels).save(Path("in") / f"{number}.png")
+    promise = {"threshold": 0.9, "max_error": 0.01, "promise": 0.99, "confidence": 0.95, "images": 100, "coverage": 1.0}
+    run.update(unsure=promise | {"accepted": 100, "wrong": 0, "images_needed": None})
+    other = [] if made else ["--always-answer"]
+    assert ox("in", "--out", name, *made).exit_code == 0
+    before = Path(name).read_bytes()
+    result = ox("in", "--out", name, "--resume", *other)
+    assert result.exit_code == 2 and f"--resume can't add to {name}, where in/1.png is answered" in result.stderr
+    assert result.stderr.rstrip().endswith("--always-answer as when it was made, or not at all, or another --out")
+    assert ox("in", "--out", name, "--resume", *made).exit_code == 0 and Path(name).read_bytes() == before

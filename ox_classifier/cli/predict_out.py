@@ -95,30 +95,42 @@ class Table:
         """Keep the rows of FILE, too, unless another network made it: `ask` answers up to three images once more.
 
         One that agrees with its row is enough, since images may have changed meanwhile. Where none does, a stopped
-        command that was to replace FILE goes on without them.
+        command that was to replace FILE goes on without them. The least certain image is asked, too: of that it shows
+        whether FILE was made with --always-answer.
 
         Raises:
-            UsageError: If none agrees, and no command was stopped.
+            UsageError: If none agrees, or one has another answer from the same probabilities, and no command was
+                stopped.
         """
         wanted = {str(path) for path in paths}
         answered = [path for path, (_, failed) in self._finished.items() if not failed]
         answered = [path for path in answered if path in wanted] or answered
         chosen = answered[:: -(-len(answered) // ASKED_AGAIN) or 1]
-        asked = [one for one in ask([Path(path) for path in chosen]) if not one.error]
+        least = sorted(answered, key=lambda path: max(self._probabilities(self._finished[path][0])))[:1]
+        asked = [one for one in ask([Path(path) for path in dict.fromkeys(chosen + least)]) if not one.error]
         pairs = [(one, self._probabilities(self._finished[str(one.path)][0])) for one in asked]
-        if not pairs or any(_agree(one.probabilities.tolist(), before) for one, before in pairs):
+        same = [one for one, before in pairs if _agree(one.probabilities.tolist(), before)]
+        otherwise = [one for one in same if self._answer(self._finished[str(one.path)][0]) not in ("", one.answer)]
+        if pairs and not same:
+            (one, before), shown = pairs[0], self._in_words
+            why = (
+                f"whose rows are not the answers of this run, such as {shown(before)} for {one.path}, where this run "
+                f"answers {shown(one.probabilities)}: give the run that made it, or another --out"
+            )
+        elif otherwise:
+            before = self._answer(self._finished[str(otherwise[0].path)][0])
+            why = (
+                f"where {otherwise[0].path} is answered {before}, and this command answers {otherwise[0].answer}: give "
+                "--always-answer as when it was made, or not at all, or another --out"
+            )
+        else:
             self.kept = self._finished | self.kept
             self.file.close()
             self._write_notes()
-        elif self.kept:
-            say(f"{self.out} is of another run: its rows are made anew")
-        else:
-            (one, before), shown = pairs[0], self._in_words
-            raise UsageError(
-                f"--resume can't add to {self.out}, whose rows are not the answers of this run, such as "
-                f"{shown(before)} for {one.path}, where this run answers {shown(one.probabilities)}: give the run that "
-                "made it, or another --out"
-            )
+            return
+        if not self.kept:
+            raise UsageError(f"--resume can't add to {self.out}, {why}")
+        say(f"{self.out} is of another run: its rows are made anew")
 
     def _in_words(self, shares: Iterable[float]) -> str:
         return ", ".join(f"{name} {share:.3f}" for name, share in zip(self.rows.classes, shares, strict=True))
@@ -134,6 +146,12 @@ class Table:
         except (ValueError, TypeError, KeyError, OverflowError) as wrong:
             row = line.strip()[:100]
             raise UsageError(f"--resume can't add to {self.out}: {row!r} is no answer ({wrong})") from None
+
+    def _answer(self, line: str) -> str:
+        """That of a row of FILE, "" if it has none."""
+        if self.rows.bare:
+            return ""
+        return json.loads(line).get("answer", "") if self.rows.form == "json" else next(csv.reader([line]))[-2]
 
     def write(self, line: str, path: str, failed: bool) -> None:
         """Add a row; once it is written a kill of the command does not lose it."""
