@@ -221,3 +221,6 @@ def test_a_table_keeps_to_answers_made_in_one_way(photos, run, name, made):
     assert result.exit_code == 2 and f"--resume can't add to {name}, where in/1.png is answered" in result.stderr
     assert result.stderr.rstrip().endswith("--always-answer as when it was made, or not at all, or another --out")
     assert ox("in", "--out", name, "--resume", *made).exit_code == 0 and Path(name).read_bytes() == before
+    Path("in", "7.png").write_bytes(Path("in", "1.png").read_bytes())
+    told = "1 of 1 file " if not made else ""  # of what this command answered, not of the whole table
+    assert told in ox("in", "--out", name, "--resume", *made).stderr

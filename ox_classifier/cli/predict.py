@@ -125,7 +125,7 @@ def predict(
             failed, told = _write(table, classifier, paths, resume, workers, sorter)
         rows.warn()
         if rows.unsure:
-            say(f"unsure of {rows.unsure:,} of {counted(told, 'file')} (--always-answer names a class anyway)")
+            say(f"unsure of {rows.unsure:,} of {counted(rows.told, 'file')} (--always-answer names a class anyway)")
         if sorter:
             sorter.tell()
         if failed:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Rows:
-    """The answers of one command in one format, and how many of them are none.
+    """The answers of one command in one format, how many there are, and how many of them are none.
 
     `bare` leaves out what the network decides, and keeps the probabilities. `shown` is True where a terminal is to
     get nothing that it would obey; `unsure` is what is answered where no class is, "" if that can't be.
@@ -25,7 +25,7 @@ class Rows:
         self.form, self.classes, self.bare = form, tuple(classes), bare
         self.width = max(width_of(printed(name)) for name in (*self.classes, *((unsure,) if unsure else ())))
         self.show = printed if shown else str
-        self.failed = self.risky = self.unsure = 0
+        self.told = self.failed = self.risky = self.unsure = 0
         self._line = {"csv": self._csv, "json": self._json, "text": self._text}[form]
 
     @property
@@ -38,6 +38,7 @@ class Rows:
 
     def line(self, prediction: Prediction) -> str:
         """One answer, with its end."""
+        self.told += 1
         self.failed += prediction.error is not None
         self.unsure += prediction.reason is not None
         return self._line(prediction)
