@@ -1,8 +1,9 @@
 """A class's answer sheets, filled and photographed without paper: python -m tests.class_photos QUIZ PHOTOS
 
 QUIZ is a folder that `ox sheet quiz` wrote. Each page of its PDF is filled with strangers' real marks where they are at
-hand, else with drawn ones, and photographed askew, bent, in bad light into PHOTOS. What was written goes to
-PHOTOS/../written.csv: person, question, and `o`, `x`, `blank`, `struck` or `doubled`.
+hand, else with drawn ones, and photographed askew, bent, in bad light into PHOTOS. Where its key.csv holds the answers,
+four of five marks are those. What was written goes to PHOTOS/../written.csv: person, question, and `o`, `x`, `blank`,
+`struck` or `doubled`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from ox_classifier.sheets.layout import Layout
 from tests import sheet_marks, sheet_pages, sheet_photos
+from tests.conftest import REAL
 
 POINTS = 72 / 25.4  # a millimetre
 SEED = 41
@@ -36,15 +38,24 @@ def take(
 
     inks = inks or sheet_marks.inks()
     photos.mkdir(parents=True, exist_ok=True)
+    key = _key(quiz / "key.csv")
     layout, document, written = Layout.read(quiz / "sheet.json"), pdfium.PdfDocument(quiz / "quiz.pdf"), {}
     for number, copy in enumerate(layout.copies, start=1):
         printed = document[number - 1].render(scale=sheet_pages.SCALE / POINTS, rev_byteorder=True).to_numpy()
-        page, truth = sheet_pages.filled(np.array(printed[:, :, :3]), layout.boxes, (SEED, number), inks)
+        page, truth = sheet_pages.filled(np.array(printed[:, :, :3]), layout.boxes, (SEED, number), inks, key)
         photo = sheet_photos.photograph(page, (layout.width, layout.height), (number,), detail=detail)
         (photos / f"IMG_{number}.jpg").write_bytes(photo.jpeg())
         written[copy.person or str(number)] = truth
     document.close()
     return written
+
+
+def _key(file: Path) -> dict[str, str]:
+    """The right answers by question; none where the teacher wrote down none."""
+    if not file.is_file():
+        return {}
+    rows = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())
+    return {row["question"]: row["answer"] for row in rows if row["answer"]}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -58,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
         rows = csv.writer(file)
         rows.writerow(("person", "question", "written"))
         rows.writerows((person, *row) for person, truth in written.items() for row in truth.items())
-    print(f"{len(written)} photographs in {photos}")
+    print(f"{len(written)} photographs of {'real' if REAL.is_dir() else 'drawn'} marks in {photos}")
     return 0
 
 
