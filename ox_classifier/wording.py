@@ -7,10 +7,12 @@ from difflib import get_close_matches
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun in the form that fits: `1 file`, `2,000 files`, `2 entries`."""
+    """A number with its noun in the form that fits: `1 file`, `2,000 files`, `2 entries`, `2 boxes`."""
     if count == 1:
         return f"1 {noun}"
-    return f"{count:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{count:,} {noun}s"
+    if noun.endswith("ry"):
+        return f"{count:,} {noun[:-1]}ies"
+    return f"{count:,} {noun}es" if noun.endswith("x") else f"{count:,} {noun}s"
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:

@@ -76,6 +76,18 @@ def test_from_print_to_the_final_score(filled, review):
     assert [(s["person"], s["score"]["least"]) for s in sheets] == [(person, right[person]) for person in PEOPLE]
     assert sum(s["score"]["most"] - s["score"]["least"] for s in sheets) == len(unsure)
 
+    page.evaluate(
+        "document.activeElement.dispatchEvent("
+        "new KeyboardEvent('keydown', {key: '\u3150', code: 'KeyO', bubbles: true, cancelable: true}))"
+    )  # o on a Korean keyboard
+    assert page.locator("#progress").inner_text() == f"1 of {len(unsure)} settled, not saved yet"
+    page.evaluate("window.confirm = () => false")
+    page.locator("#forget").click()
+    assert page.locator("#progress").inner_text().startswith("1 of")
+    page.evaluate("window.confirm = () => true")
+    page.locator("#forget").click()
+    assert page.locator("#progress").inner_text().startswith("0 of")
+
     for _, question in unsure:  # each goes to the next box; all are settled as the key has them
         page.keyboard.press("ox"[int(question) % 2])
     assert page.locator("#progress").inner_text().startswith(f"{len(unsure)} of {len(unsure)} settled")

@@ -372,6 +372,27 @@ def test_from_photos_to_a_score_and_back(place, photos, page, tmp_path):
     assert done.exit_code == 0, done.output
     (sheet,) = map(json.loads, done.stdout.splitlines())
     assert sheet["score"] == {"least": right + len(doubts), "most": right + len(doubts), "questions": 40}
+    assert f"{settled}: {len(doubts)} boxes settled\n" in done.stderr
+    text = (tmp_path / "two" / "review.html").read_text(encoding="utf-8")
+    assert f"{len(doubts)} were settled by hand, and none is left" in text and 'id="save"' not in text
+
+
+def test_a_correction_of_what_was_read_is_told(place, photos, page, tmp_path):
+    sure = next(question for question, kind in page[1].items() if kind == "o")
+    settled = written(tmp_path / "c.csv", f"sheet,question,answer,printing\n1,{sure},X,{LAYOUT.id}\n")
+    done = ox(f"sheet read photos --out {tmp_path / 'out'} --corrections {settled} --json")
+    assert f"{settled}: 1 box settled, 1 of them read as something else before" in done.stderr
+    answers = {row["question"]: row["answer"] for row in json.loads(done.stdout)["answers"]}
+    assert answers[sure] == "x" and done.exit_code == 0
+
+
+def test_classes_in_capitals_answer_as_the_key_is_written(photos, page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hand_made.reader().update(classes=["O", "X"])
+    done = ox(f"sheet read {photos} --key {key(tmp_path, page[1])} --json")
+    (sheet,) = map(json.loads, done.stdout.splitlines())
+    assert {row["question"]: row["answer"] for row in sheet["answers"]} == expected(page[1])
+    assert sheet["score"]["least"] == sum(kind in ("o", "x") for kind in page[1].values())
 
 
 @pytest.mark.parametrize(("at_home", "said"), [(True, "marks here: ox train"), (False, "in the clone of ox, and give")])
@@ -424,12 +445,28 @@ REFUSED = {
         "question '99' is not on the sheet",
     ),
     "a key of other answers": ("{photo} --key {file}", "question,answer\n1,yes\n", "the answer 'yes' is none"),
+    "a key half written": (
+        "{photo} --key {file}",
+        "question,answer\n1,\n",
+        "question 1 has no answer yet: write o or x",
+    ),
     "a key with two minds": ("{photo} --key {file}", "question,answer\n1,o\n1,x\n", "another answer above"),
     "corrections of others": (
         "{photo} --corrections {file}",
         "sheet,question,answer\n9,1,o\n",
         "is in none of the photos",
     ),
+    "corrections of another printing": (
+        "{photo} --corrections {file}",
+        "sheet,question,answer,printing\n1,1,o,J325EC\n",
+        "settled on sheets with the code 'J325EC', and these have " + LAYOUT.id,
+    ),
+    "corrections of other questions": (
+        "{photo} --corrections {file}",
+        "sheet,question,answer\n1,41,o\n",
+        "question '41' is not on the sheet",
+    ),
+    "corrections that are not here": ("{photo} --corrections gone.csv", "", "its folder for downloads"),
     "corrections to nonsense": (
         "{photo} --corrections {file}",
         "sheet,question,answer\n1,1,q\n",

@@ -43,8 +43,13 @@ def read(
         if out:
             places.refuse_new_folder(Path(out), "--out")
         if corrections and not Path(corrections).is_file():  # before the photos are read, which takes minutes
-            raise UsageError(f"{corrections} is no file: give the corrections.csv that the review page saved")
+            raise UsageError(
+                f"{corrections} is no file: give the corrections.csv that the review page saved, which the browser "
+                "puts into its folder for downloads"
+            )
         from ox_classifier.sheets import results
+        from ox_classifier.sheets import settled as by_hand
+        from ox_classifier.sheets.decide import CLASSES
         from ox_classifier.sheets.layout import Layout
         from ox_classifier.sheets.photos import sources
         from ox_classifier.sheets.reading import read_sources
@@ -54,24 +59,25 @@ def read(
         printed = Layout.read(layout_near(layout, photo))
         if printed.kind != "quiz":
             raise UsageError("this sheet.json is of a sheet to collect marks with: ox sheet cut takes its photos")
-        answers = results.read_key(Path(key), [str(box.number) for box in printed.boxes], ("o", "x")) if key else None
-        settled = results.read_corrections(Path(corrections)) if corrections else []
+        answers = results.read_key(Path(key), [str(box.number) for box in printed.boxes], CLASSES) if key else None
+        settled = by_hand.read(Path(corrections), printed, CLASSES) if corrections else None
         folder = Path(out) if out else _free(FOLDER)
         check_place(folder)
         classifier = _classifier(run)
         reading = read_sources(opened, printed, classifier)
-        photos = list(track(reading, label="reading", total=len(opened)))
+        photos = list(track(reading, label="reading photographs", total=len(opened)))
         lines, notes = results.lines(photos, printed)
         notes = [*(note for one in photos for note in one.all_notes), *notes]
-        if corrections:
-            lines = results.corrected(lines, settled, classifier.classes)
+        if settled:
+            lines, said = settled.applied(lines)
+            say(said)
         scores = results.scores(lines, answers) if answers else []
         for note in notes:
             say(note)
         if not lines:
             raise GateError("no sheet could be read in these photos: what is wrong with each is said above")
         with filling(folder) as stage:
-            _write(stage, lines, answers, scores, notes, classifier, _again(photo, layout, key, run))
+            _write(stage, lines, answers, scores, notes, printed.id, _again(photo, layout, key, run))
         (_print_json if as_json else _print_text)(lines, scores)
         unsure = sum(line.answer.answer == "unsure" for line in lines)
         if unsure:
@@ -147,16 +153,17 @@ def _write(
     key: dict[str, str] | None,
     scores: list[Score],
     notes: list[str],
-    classifier: Classifier,
+    printing: str,
     command: str,
 ) -> None:
     from ox_classifier.files import write_text
     from ox_classifier.sheets import annotate, results, review
+    from ox_classifier.sheets.decide import CLASSES
 
     write_text(stage / "answers.csv", results.table(lines))
     if scores:
         write_text(stage / "scores.csv", results.score_table(scores))
-    page = review.html(lines, classifier.classes, command=command, scores=scores, notes=notes)
+    page = review.html(lines, CLASSES, printing=printing, command=command, scores=scores, notes=notes)
     write_text(stage / "review.html", page)
     for name, shown, of_page in results.by_page(lines):
         (stage / f"{name}.jpg").write_bytes(annotate.page(shown, of_page, key))

@@ -18,6 +18,7 @@ from ox_classifier.sheets.shape import Shape
 if TYPE_CHECKING:
     from ox_classifier.classifier import Classifier, Prediction
 
+CLASSES = ("o", "x")  # as answers and keys have them, whatever the case of the network's own
 BLANK, UNSURE = "blank", "unsure"
 THRESHOLD = 0.9  # of a run that carries no rule of its own
 DUST = 0.8  # mm: ink no longer than this is none
@@ -35,7 +36,7 @@ OTHER = {"crowded": 0.27, "solid": 0.72, "hole": 0.02, "armed": 0.26}
 @dataclass(frozen=True)
 class Answer:
     """`answer` is a class, "blank" or "unsure"; `probability` is the network's for the likeliest class, None if it was
-    not asked; `likeliest` that class; `reason` says why an answer is unsure, else "".
+    not the network that decided; `likeliest` that class; `reason` says why an answer is unsure, else "".
     `by_network` says that nothing but the network's doubt makes it so.
     """
 
@@ -86,20 +87,22 @@ def _before(cell: Cell, mark: Mark, drowned: float) -> Answer | None:
 
 
 def _read(mark: Mark, prediction: Prediction) -> Answer:
-    label, probability = prediction.label, prediction.probability
+    label, probability = prediction.label.lower(), prediction.probability
     spoilt = _doubt(shape.measured(mark.ink, mark.beside_line), label)
-    through = label.lower() == "o" and shape.parted(mark.any_ink) > RING["second_hole"]  # by a paler stroke
+    through = label == "o" and shape.parted(mark.any_ink) > RING["second_hole"]  # by a paler stroke
     if through or mark.fainter >= SMALLEST:
         spoilt = "another, fainter mark in the box"
-    reason = spoilt or _network_doubt(prediction)
-    return Answer(UNSURE if reason else label, probability, reason, label, by_network=bool(reason) and not spoilt)
+    if spoilt:
+        return Answer(UNSURE, None, spoilt, label)
+    reason = _network_doubt(prediction)
+    return Answer(UNSURE if reason else label, probability, reason, label, by_network=bool(reason))
 
 
 def _doubt(form: Shape, label: str) -> str:
     """What the shape of the ink has against its being one mark of a class."""
     if form.beside > BESIDE:
         return "more than one mark"
-    ring = label.lower() == "o"
+    ring = label == "o"
     limits = RING if ring else OTHER
     if form.solid > limits["solid"]:
         return "filled in or blotted out"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("sheet", "person", "question", "answer", "probability", "reason")
 KEY_COLUMNS = ("question", "answer")
-CORRECTION_COLUMNS = ("sheet", "question", "answer")
+SETTLED = "settled by hand"  # a reason
 MARK = "\ufeff"  # by which Excel knows UTF-8
-SETTLED = "settled by hand"
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,8 +178,12 @@ def read_key(path: Path, questions: Sequence[str], classes: Sequence[str]) -> di
     """
     names = {name.lower(): name for name in classes}
     key: dict[str, str] = {}
-    for where, row in _rows(path, KEY_COLUMNS):
+    for where, row in rows_of(path, KEY_COLUMNS):
         question, answer = row["question"], row["answer"].lower()
+        if not answer:
+            raise UsageError(
+                f"{where}: question {question[:40]} has no answer yet: write {' or '.join(classes)} behind it"
+            )
         if answer not in names:
             raise UsageError(f"{where}: the answer {row['answer'][:40]!r} is none: expected {' or '.join(classes)}")
         if key.setdefault(question, names[answer]) != names[answer]:
@@ -210,44 +213,12 @@ def scores(found: Sequence[Line], key: Mapping[str, str]) -> list[Score]:
     ]
 
 
-def read_corrections(path: Path) -> list[tuple[str, dict[str, str]]]:
-    """The rows of a corrections.csv, as the review page saves it, each with the words for where it stands.
+def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> list[tuple[str, dict[str, str]]]:
+    """Where each row of a CSV stands, and its cells; "" where it lacks an optional column.
 
     Raises:
         UsageError: If it is no such table.
     """
-    return _rows(path, CORRECTION_COLUMNS)
-
-
-def corrected(
-    found: Sequence[Line], corrections: Iterable[tuple[str, dict[str, str]]], classes: Sequence[str]
-) -> list[Line]:
-    """The lines with what `read_corrections` gave of some.
-
-    Raises:
-        UsageError: If a correction names a sheet or question that was not read, or no answer.
-    """
-    allowed = {name.lower(): name for name in (*classes, BLANK)}
-    known = {(line.sheet, line.question) for line in found}
-    settled: dict[tuple[str, str], str] = {}
-    for where, row in corrections:
-        place, answer = (row["sheet"], row["question"]), row["answer"].lower()
-        if place not in known:
-            raise UsageError(f"{where}: question {place[1][:40]!r} of sheet {place[0][:40]!r} is in none of the photos")
-        if answer not in allowed:
-            raise UsageError(f"{where}: the answer {row['answer'][:40]!r} is none: expected {', '.join(allowed)}")
-        if settled.setdefault(place, allowed[answer]) != allowed[answer]:
-            raise UsageError(f"{where}: question {place[1]} of sheet {place[0]} has another answer above: keep one")
-    return [
-        replace(line, answer=Answer(settled[line.sheet, line.question], None, SETTLED))
-        if (line.sheet, line.question) in settled
-        else line
-        for line in found
-    ]
-
-
-def _rows(path: Path, columns: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
-    """Where each row stands, and its cells."""
     try:
         limits.check_file(path, limits.MOST_JSON)
     except FileNotFoundError:
@@ -260,4 +231,6 @@ def _rows(path: Path, columns: Sequence[str]) -> list[tuple[str, dict[str, str]]
     missing = [name for name in columns if name not in header]
     if missing:
         raise UsageError(f"{path} lacks the column {' and '.join(missing)}: expected a first line {','.join(columns)}")
-    return [(f"{path}, line {number}", {name: row.get(name, "") for name in columns}) for number, row in rows]
+    return [
+        (f"{path}, line {number}", {name: row.get(name, "") for name in (*columns, *optional)}) for number, row in rows
+    ]

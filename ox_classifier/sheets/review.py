@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ox_classifier.report import template
 from ox_classifier.sheets import annotate
 from ox_classifier.sheets.decide import BLANK, UNSURE
-from ox_classifier.sheets.results import Line, Score
+from ox_classifier.sheets.results import SETTLED, Line, Score
 from ox_classifier.wording import counted
 
 
@@ -17,16 +17,20 @@ def html(
     found: Sequence[Line],
     classes: Sequence[str],
     *,
+    printing: str,
     command: str,
     scores: Sequence[Score] = (),
     notes: Sequence[str] = (),
 ) -> str:
-    """The page as text. `command` reads the sheets again with what was settled here."""
+    """The page as text. `command` reads the sheets again with what was settled here.
+
+    `printing` is the layout's id, by which what was settled is never taken for another quiz.
+    """
     unsure = [line for line in found if line.answer.answer == UNSURE]
     choices = _choices(classes)
     sheets = len({line.sheet for line in found})
     values = {
-        "title": f"{counted(len(unsure), 'box')} to settle" if len(unsure) == 1 else f"{len(unsure):,} boxes to settle",
+        "title": f"{counted(len(unsure), 'box')} to settle" if unsure else "Nothing to settle",
         "kicker": f"{counted(sheets, 'sheet')}, {counted(len(found), 'answer')}",
         "sentences": [_sentence(found)],
         "doubts": [_doubt(line) for line in unsure],
@@ -37,6 +41,7 @@ def html(
         "data": template.in_script(
             {
                 "id": f"ox-review-{_fingerprint(unsure)}",
+                "printing": printing,
                 "choices": choices,
                 "boxes": [{"sheet": line.sheet, "question": line.question} for line in unsure],
             }
@@ -57,11 +62,12 @@ def _choices(classes: Sequence[str]) -> list[dict[str, str]]:
 
 def _sentence(found: Sequence[Line]) -> str:
     unsure = sum(line.answer.answer == UNSURE for line in found)
-    blank = sum(line.answer.answer == BLANK for line in found)
-    return (
-        f"{len(found) - unsure - blank:,} boxes were read, {blank:,} are blank, and {unsure:,} are left to you: "
-        "nothing was guessed."
-    )
+    by_hand = sum(line.answer.reason == SETTLED for line in found)
+    blank = sum(line.answer.answer == BLANK and line.answer.reason != SETTLED for line in found)
+    said = f"{counted(len(found) - unsure - blank - by_hand, 'box')} were read, {blank:,} are blank, "
+    if by_hand:
+        said += f"{by_hand:,} were settled by hand, "
+    return said + (f"and {unsure:,} are left to you: nothing was guessed." if unsure else "and none is left.")
 
 
 def _doubt(line: Line) -> dict[str, str]:

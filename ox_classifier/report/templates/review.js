@@ -6,6 +6,10 @@
   const names = new Map(data.choices.map((choice) => [choice.answer, choice.name]));
   const keys = new Map(data.choices.map((choice) => [choice.key, choice.answer]));
   let settled = {}, saved = "{}";
+  if (!boxes.length) {
+    at("progress").textContent = "nothing to settle";
+    return;
+  }
 
   // Marks stay in this browser until they are forgotten; where it keeps nothing, the page works without
   const recall = () => { try { settled = JSON.parse(localStorage.getItem(data.id)) || {}; } catch { settled = {}; } };
@@ -19,8 +23,8 @@
       box.querySelectorAll("[data-answer]").forEach((button) => button.setAttribute("aria-pressed", button.dataset.answer === answer));
     });
     const count = Object.keys(settled).length;
-    at("progress").textContent = boxes.length ? `${count} of ${boxes.length} settled${count && JSON.stringify(settled) !== saved ? ", not saved yet" : ""}` : "nothing to settle";
-    at("done").style.setProperty("width", `${boxes.length ? (100 * count) / boxes.length : 100}%`);
+    at("progress").textContent = `${count} of ${boxes.length} settled${count && JSON.stringify(settled) !== saved ? ", not saved yet" : ""}`;
+    at("done").style.setProperty("width", `${(100 * count) / boxes.length}%`);
     at("save").disabled = !count;
     at("forget").hidden = !count;
   };
@@ -38,8 +42,8 @@
   };
   const save = () => {
     const quote = (cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
-    const rows = Object.keys(settled).map((i) => [data.boxes[i].sheet, data.boxes[i].question, settled[i]]);
-    const text = "\ufeff" + [["sheet", "question", "answer"], ...rows].map((row) => row.map(quote).join(",") + "\n").join("");
+    const rows = Object.keys(settled).map((i) => [data.boxes[i].sheet, data.boxes[i].question, settled[i], data.printing]);
+    const text = "\ufeff" + [["sheet", "question", "answer", "printing"], ...rows].map((row) => row.map(quote).join(",") + "\n").join("");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
     link.download = "corrections.csv";
@@ -57,12 +61,22 @@
     else goTo(index);
   });
   at("save").addEventListener("click", save);
-  at("forget").addEventListener("click", () => { settled = {}; saved = "{}"; store(); show(); });
+  at("forget").addEventListener("click", () => {
+    const count = Object.keys(settled).length;
+    if (!confirm(`Forget what was settled here (${count} of ${boxes.length})? A corrections.csv that was saved stays.`)) return;
+    settled = {};
+    saved = "{}";
+    store();
+    show();
+    goTo(0);
+  });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const box = event.target.closest(".box"), index = box ? +box.dataset.index : -1;
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    const letter = event.key.toLowerCase();
+    // With another alphabet's layout, or an input method, a key has another letter: then its place on the keyboard counts
+    const typed = event.key.toLowerCase(), place = /^Key([A-Z])$/.exec(event.code);
+    const letter = /^[a-z0-9]$/.test(typed) || !place ? typed : place[1].toLowerCase();
     if (step) goTo(index < 0 ? 0 : index + step);
     else if (keys.has(letter) && index < 0) goTo(0);
     else if (keys.has(letter)) { settle(index, keys.get(letter)); goTo(index + 1); }
