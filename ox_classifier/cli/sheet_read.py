@@ -165,8 +165,9 @@ def _write(
         write_text(stage / "scores.csv", results.score_table(scores))
     page = review.html(lines, CLASSES, printing=printing, command=command, scores=scores, notes=notes)
     write_text(stage / "review.html", page)
+    said = {score.sheet: f"{score} right" for score in scores}
     for name, shown, of_page in results.by_page(lines):
-        (stage / f"{name}.jpg").write_bytes(annotate.page(shown, of_page, key))
+        (stage / f"{name}.jpg").write_bytes(annotate.page(shown, of_page, key, said.get(of_page[0].sheet, "")))
 
 
 def _print_text(lines: list[Line], scores: list[Score]) -> None:
