@@ -152,6 +152,25 @@ def test_words_are_there_whole_and_inside_the_page(printed):
         assert not beside.any()
 
 
+@pytest.mark.parametrize(
+    ("title", "names", "korean"),
+    [
+        ("Biology", ("Ana Lima", "김민준", "Chloé Martin"), False),
+        ("Biology", ("이서연", "김민준", "Chloé Martin"), True),
+        ("과학", ("Ana Lima",), True),
+        ("", ("",), False),
+    ],
+)
+def test_the_instructions_are_in_the_language_of_the_title_or_of_most_names(title, names, korean):
+    copies = tuple(Copy(number, name) for number, name in enumerate(names, start=1))
+    try:
+        printing = quiz.arrange(roster.counted_questions(4), copies, title=title)
+    except UsageError:
+        pytest.skip("no Korean font on this machine")
+    words = {word.text for word in printing.words}
+    assert (quiz.KOREAN.rule in words, quiz.ENGLISH.rule in words) == (korean, not korean)
+
+
 def test_fonts_are_embedded_and_only_the_letters_used(printed):
     _, document = printed
     import pypdfium2.raw as raw

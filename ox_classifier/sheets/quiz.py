@@ -99,8 +99,10 @@ def arrange(
     Raises:
         UsageError: If questions with a text don't fit into so many columns, or no font has a letter.
     """
-    texts = [title, *(question.text for question in questions), *(copy.person for copy in copies)]
-    wording = KOREAN if is_korean(texts) else ENGLISH
+    asked, people = [title, *(question.text for question in questions)], [copy.person for copy in copies]
+    texts = [*asked, *people]
+    korean = is_korean(asked) or 2 * sum(is_korean([person]) for person in people) > len(people)
+    wording = KOREAN if korean else ENGLISH
     title = title or wording.title
     families_for([*texts, *wording.printed])
     lettering = Lettering([*texts, title, *wording.printed, "…0123456789"], dpi=DPI)
