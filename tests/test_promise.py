@@ -58,10 +58,10 @@ def test_images_of_no_class_raise_the_threshold_as_far_as_they_need_and_answers_
     easy = promise.choose(certainty, right, 0.01, np.append(np.full(99, 0.4), np.ones(1)))
     assert (easy.threshold, easy.outliers, easy.outliers_refused) == (plain.threshold, 100, 99)
     some = promise.choose(certainty, right, 0.01, np.linspace(0.3, 0.55, 101))  # 98 of 100 lie below 0.545
-    assert some.outliers_refused >= 0.98 * 101 and 0.545 <= some.threshold <= 0.546 + promise.STEP
+    assert some.outliers_refused >= 0.985 * 101 and 0.545 <= some.threshold <= 0.548 + promise.STEP
     assert some.accepted == (certainty >= some.threshold).sum() and not some.kept_short
     half = promise.choose(certainty, right, 0.01, np.append(np.full(25, 0.55), np.full(25, 0.99)))
-    assert half.outliers_refused == 25 and 0.55 < half.threshold <= 0.55 + promise.STEP, "no answer goes for nothing"
+    assert half.outliers_refused == 25 and half.accepted == 2400, "as far as a fifth: strangers are not like these"
     hard = promise.choose(certainty, right, 0.01, np.full(50, 0.99))  # as sure as the marks are
     assert (hard.threshold, hard.outliers_refused) == (plain.threshold, 0)
     most = promise.choose(certainty, right, 0.01, np.linspace(0.5, 1, 500))

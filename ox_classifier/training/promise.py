@@ -16,7 +16,7 @@ from scipy.stats import beta
 
 CONFIDENCE = 0.95
 STEP = 0.005  # of the images, between one threshold that is tried and the next
-REFUSED = 0.98  # of held-out images of no class: so many are to be refused
+REFUSED = 0.985  # of held-out images of no class: so many are to be refused
 MOST_GIVEN_UP = 0.2  # of the answers that could be promised, for that
 # By a head on a frozen base, which is to answer nearly all, and gives up so many whatever the held-out images say: it
 # soon refuses nearly all that are like those it learned from, and what strangers bring is not.
@@ -96,8 +96,9 @@ def choose(
     `certainty` is the probability of each answer, `right` whether it is right, both of shape (n,). `outliers` is the
     certainty of the answers to held-out images of no class, shape (m,): where less than `REFUSED` of them lie below
     that threshold, the next higher ones that keep the promise are looked at, as long as no more than `most_given_up`
-    of the answers go for it; where that is not enough, the one that refuses most of them is taken. With `all_of_it`
-    the highest of these thresholds is taken, however many of the images lie below a lower one.
+    of the answers go for it; where that is not enough, but some help, the highest of these is taken: it refuses most of
+    them, and of strangers that these images are not like. With `all_of_it` the highest is taken, however many of the
+    images lie below a lower one.
 
     From each start, thresholds are tried one after the other, each answering a little more, until the bound (Clopper
     and Pearson's) of one is too large: in such a fixed order no try but the first that is wrong can do harm, so all
@@ -136,10 +137,11 @@ def _refusing(passed: list[Promise], outliers: np.ndarray | None, most_given_up:
     if outliers is None or not len(outliers):
         return passed[0]
     counted = [_counted(one, outliers) for one in passed if one.accepted >= (1 - most_given_up) * passed[0].accepted]
-    if all_of_it:
-        return counted[-1]
-    enough = (one for one in counted if one.outliers_refused >= REFUSED * one.outliers)
-    return next(enough, max(counted, key=lambda one: (one.outliers_refused, one.accepted)))
+    lowest, highest = counted[0], counted[-1]
+    enough = [one for one in counted if one.outliers_refused >= REFUSED * one.outliers]
+    if all_of_it or (not enough and highest.outliers_refused > lowest.outliers_refused):
+        return highest
+    return enough[0] if enough else lowest
 
 
 def _counted(promised: Promise, outliers: np.ndarray) -> Promise:
