@@ -10,6 +10,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+from ox_classifier import signals
 from ox_classifier.classifier import Classifier, Prediction
 from ox_classifier.data.decoding import CRASHED
 from ox_classifier.data.images import ImageError
@@ -31,7 +32,12 @@ def fitting(classifier: Classifier, files: int) -> int:
     """
     if files < MANY or classifier.session.path.stat().st_size > SMALL:
         return 1
-    return min(MOST, classifier.threads or os.cpu_count() or 1)
+    return min(MOST, classifier.threads or cores())
+
+
+def cores() -> int:
+    """How many cores this program may use, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def answers(classifier: Classifier, paths: Sequence[Path], workers: int) -> Iterator[Prediction]:
@@ -39,17 +45,17 @@ def answers(classifier: Classifier, paths: Sequence[Path], workers: int) -> Iter
 
     They share the cores. A file whose decoder crashes takes its process with it, not the answers of the others.
     """
-    cores = max(1, (classifier.threads or os.cpu_count() or 1) // workers)
+    each = max(1, (classifier.threads or cores()) // workers)
     pool = Workers(workers)
     try:
         parts = (list(paths[start : start + CHUNK]) for start in range(0, len(paths), CHUNK))
-        begun = deque((part, _submit(pool, classifier, cores, part)) for part in islice(parts, AHEAD * workers))
+        begun = deque((part, _submit(pool, classifier, each, part)) for part in islice(parts, AHEAD * workers))
         while begun:
             part, future = begun.popleft()
-            yield from _settled(pool, classifier, cores, part, future)
-            begun += ((more, _submit(pool, classifier, cores, more)) for more in islice(parts, 1))
+            yield from _settled(pool, classifier, each, part, future)
+            begun += ((more, _submit(pool, classifier, each, more)) for more in islice(parts, 1))
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=not signals.asked(), cancel_futures=True)  # they end with this program, too
 
 
 def _submit(pool: Workers, classifier: Classifier, cores: int, part: list[Path]) -> Future:

@@ -205,11 +205,11 @@ def test_many_files_and_a_small_network_get_several_processes(run, tmp_path, mon
     from ox_classifier import workforce
     from ox_classifier.classifier import Classifier
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(workforce, "cores", lambda: 2)
     classifier = Classifier.load("lenet-1")
     assert [workforce.fitting(classifier, files) for files in (1, 499, 500, 10**6)] == [1, 1, 2, 2]
     assert workforce.fitting(Classifier.load("lenet-1", threads=1), 500) == 1
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(workforce, "cores", lambda: 64)
     assert workforce.fitting(classifier, 500) == 4
     monkeypatch.setattr(workforce, "SMALL", classifier.session.path.stat().st_size - 1)
     assert workforce.fitting(classifier, 500) == 1
@@ -221,7 +221,7 @@ def test_500_files_are_answered_as_by_one_process(run, tmp_path, monkeypatch):
     asked = []
     share = workforce.answers
     monkeypatch.setattr(workforce, "answers", lambda *about: asked.append(about[2]) or share(*about))
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(workforce, "cores", lambda: 2)
     (tmp_path / "in").mkdir()
     rng = np.random.default_rng(0)
     for number in range(500):

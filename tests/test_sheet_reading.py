@@ -462,7 +462,17 @@ REFUSED = {
     "corrections of others": (
         "{photo} --corrections {file}",
         "sheet,question,answer\n9,1,o\n",
-        "is in none of the photos",
+        "sheet '9' is none of this printing",
+    ),
+    "corrections of a sheet not photographed": (
+        "{photo} --corrections {file}",
+        "sheet,question,answer\n2,1,o\n",
+        "question 1 of sheet 2 is in none of the photos",
+    ),
+    "corrections of two printings": (
+        "{photo} --corrections {file}",
+        f"sheet,question,answer,printing,printing\n1,1,o,ABCDEF,{LAYOUT.id}\n",
+        "has two columns printing",
     ),
     "corrections of another printing": (
         "{photo} --corrections {file}",

@@ -109,3 +109,19 @@ def crash_on(write, rule, files):
         if path.endswith("crash.png"):
             os.kill(os.getpid(), signal.SIGKILL)
     return dict.fromkeys((row for row, _ in files))
+
+
+def test_where_no_thread_can_be_started_the_task_is_lost_and_nobody_waits(monkeypatch):
+    class NoTimer(workers.Timer):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(workers, "Timer", NoTimer)
+    pool = Workers(1)
+    try:
+        with pytest.raises(WorkerLostError):
+            pool.submit(os.getpid).result(timeout=30)
+        monkeypatch.undo()
+        assert pool.submit(os.getpid).result(timeout=30) != os.getpid()  # the next one has a process again
+    finally:
+        pool.shutdown()

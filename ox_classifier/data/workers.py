@@ -72,12 +72,18 @@ class Workers(Executor):
                 continue
             timer = Timer(PATIENCE, process.kill)
             timer.daemon = True
-            timer.start()
             try:
+                timer.start()
                 pickle.dump((function, args), process.stdin)
                 process.stdin.flush()
                 _answer(future, *pickle.load(process.stdout))
-            except (EOFError, OSError, pickle.UnpicklingError):
+            except (
+                EOFError,
+                OSError,
+                pickle.UnpicklingError,
+                RuntimeError,
+                MemoryError,
+            ):  # no memory for a thread, too
                 process.kill()
                 _end(process)
                 future.set_exception(WorkerLostError(f"the process ended with {process.returncode}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import unicodedata
 from collections.abc import Sequence
@@ -103,7 +104,10 @@ class Frame:
 
 def new_id() -> str:
     """A short name for a sheet, which no other is likely to have."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(ID_LETTERS))
+    while True:
+        name = "".join(secrets.choice(ALPHABET) for _ in range(ID_LETTERS))
+        if not re.fullmatch(r"\d+(E\d+)?", name):  # a spreadsheet would make a number of it
+            return name
 
 
 def checked_title(title: str) -> str:

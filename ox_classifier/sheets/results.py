@@ -224,7 +224,7 @@ def rows_of(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) ->
     except FileNotFoundError:
         raise UsageError(f"{path} does not exist: give a CSV with the columns {','.join(columns)}") from None
     text, _ = next(table_text.texts(path))
-    header, rows = table_text.rows(path, text, columns)
+    header, rows = table_text.rows(path, text, (*columns, *optional))
     if "number" in header and "question" not in header:  # as in the list of questions that a sheet is made from
         header = ["question" if name == "number" else name for name in header]
         rows = [(line, {"question" if k == "number" else k: v for k, v in row.items()}) for line, row in rows]

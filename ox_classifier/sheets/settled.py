@@ -55,22 +55,30 @@ def read(path: Path, layout: Layout, classes: Sequence[str]) -> Settled:
     """
     allowed = {name.lower(): name for name in (*classes, BLANK)}
     questions = {str(box.number) for box in layout.boxes}
+    sheets = {str(copy.number) for copy in layout.copies}
     answers: dict[tuple[str, str], str] = {}
     places: dict[tuple[str, str], str] = {}
     for where, row in rows_of(path, COLUMNS, (PRINTING,)):
         place, answer = (row["sheet"], row["question"]), row["answer"].lower()
-        if row[PRINTING] not in ("", layout.id):
+        if row[PRINTING].upper() not in ("", layout.id):
             raise UsageError(
                 f"{where}: this was settled on sheets with the code {row[PRINTING][:40]!r}, and these have "
                 f"{layout.id}: give the corrections.csv that the review page of these sheets saved"
+            )
+        if place[0] not in sheets:
+            raise UsageError(
+                f"{where}: sheet {place[0][:40]!r} is none of this printing, whose sheets are {_span(sheets)}"
             )
         if place[1] not in questions:
             raise UsageError(f"{where}: question {place[1][:40]!r} is not on the sheet")
         if answer not in allowed:
             raise UsageError(f"{where}: the answer {row['answer'][:40]!r} is none: expected {', '.join(allowed)}")
         if answers.setdefault(place, allowed[answer]) != allowed[answer]:
-            raise UsageError(
-                f"{where}: question {place[1]} of sheet {place[0][:40]} has another answer above: keep one"
-            )
+            raise UsageError(f"{where}: question {place[1]} of sheet {place[0]} has another answer above: keep one")
         places.setdefault(place, where)
     return Settled(path, answers, places)
+
+
+def _span(sheets: set[str]) -> str:
+    numbers = sorted(map(int, sheets))
+    return f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"only {numbers[0]}"
