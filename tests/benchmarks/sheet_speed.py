@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     rate = options.sheets / seconds
     print(f"{options.sheets} sheets in {seconds:.1f} s, {rate:.2f} photographs a second (>={LEAST:.2f})")
-    print(f"{cores:.0f} s of processor time, {cores / options.sheets:.2f} s a photograph, {after.ru_maxrss // 1024} MB")
+    print(f"{cores:.0f} s of processor time, {cores / options.sheets:.2f} s a photograph")
     return 1 if rate < LEAST else 0
 
 
