@@ -164,9 +164,10 @@ def test_words_are_there_whole_and_inside_the_page(printed):
 def test_the_instructions_are_in_the_language_of_the_title_or_of_most_names(title, names, korean):
     copies = tuple(Copy(number, name) for number, name in enumerate(names, start=1))
     try:
-        printing = quiz.arrange(roster.counted_questions(4), copies, title=title)
+        letters.families_for([title, *names])
     except UsageError:
         pytest.skip("no Korean font on this machine")
+    printing = quiz.arrange(roster.counted_questions(4), copies, title=title)
     words = {word.text for word in printing.words}
     assert (quiz.KOREAN.rule in words, quiz.ENGLISH.rule in words) == (korean, not korean)
 

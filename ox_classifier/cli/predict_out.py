@@ -92,45 +92,51 @@ class Table:
         return [path for path in paths if str(path) not in self.kept]
 
     def take_over(self, paths: Sequence[Path], ask: Callable[[Sequence[Path]], Iterable[Prediction]]) -> None:
-        """Keep the rows of FILE, too, unless another network made it: `ask` answers up to three images once more.
+        """Keep the rows of FILE, too, unless it was made otherwise: `ask` answers up to four images once more.
 
-        One that agrees with its row is enough, since images may have changed meanwhile. Where none does, a stopped
-        command that was to replace FILE goes on without them. The least certain image is asked, too: of that it shows
-        whether FILE was made with --always-answer.
+        One of them is the least certain, of which it shows whether FILE was made with --always-answer. Where FILE was
+        made otherwise, a stopped command that was to replace it goes on without its rows.
 
         Raises:
-            UsageError: If none agrees, or one has another answer from the same probabilities, and no command was
-                stopped.
+            UsageError: If FILE was made otherwise, and no command was stopped.
         """
         wanted = {str(path) for path in paths}
-        answered = [path for path, (_, failed) in self._finished.items() if not failed]
-        answered = [path for path in answered if path in wanted] or answered
+        rows = {path: line for path, (line, failed) in self._finished.items() if not failed}
+        answered = [path for path in rows if path in wanted] or list(rows)
         chosen = answered[:: -(-len(answered) // ASKED_AGAIN) or 1]
-        least = sorted(answered, key=lambda path: max(self._probabilities(self._finished[path][0])))[:1]
-        asked = [one for one in ask([Path(path) for path in dict.fromkeys(chosen + least)]) if not one.error]
-        pairs = [(one, self._probabilities(self._finished[str(one.path)][0])) for one in asked]
-        same = [one for one, before in pairs if _agree(one.probabilities.tolist(), before)]
-        otherwise = [one for one in same if self._answer(self._finished[str(one.path)][0]) not in ("", one.answer)]
-        if pairs and not same:
-            (one, before), shown = pairs[0], self._in_words
-            why = (
-                f"whose rows are not the answers of this run, such as {shown(before)} for {one.path}, where this run "
-                f"answers {shown(one.probabilities)}: give the run that made it, or another --out"
-            )
-        elif otherwise:
-            before = self._answer(self._finished[str(otherwise[0].path)][0])
-            why = (
-                f"where {otherwise[0].path} is answered {before}, and this command answers {otherwise[0].answer}: give "
-                "--always-answer as when it was made, or not at all, or another --out"
-            )
-        else:
+        if answered:
+            chosen.append(min(answered, key=lambda path: max(self._probabilities(rows[path]))))
+        asked = ask([Path(path) for path in dict.fromkeys(chosen)])
+        why = self._made_otherwise([(one, rows[str(one.path)]) for one in asked if not one.error])
+        if not why:
             self.kept = self._finished | self.kept
             self.file.close()
             self._write_notes()
-            return
-        if not self.kept:
+        elif self.kept:
+            say(f"{self.out} was made otherwise: its rows are made anew")
+        else:
             raise UsageError(f"--resume can't add to {self.out}, {why}")
-        say(f"{self.out} is of another run: its rows are made anew")
+
+    def _made_otherwise(self, pairs: Sequence[tuple[Prediction, str]]) -> str:
+        """What shows that rows of FILE are not what this command would write, "" if nothing does.
+
+        One that agrees is enough to know the network by, since images may have changed meanwhile.
+        """
+        same = [(one, line) for one, line in pairs if _agree(one.probabilities.tolist(), self._probabilities(line))]
+        if pairs and not same:
+            (one, line), shown = pairs[0], self._in_words
+            return (
+                f"whose rows are not the answers of this run, such as {shown(self._probabilities(line))} for "
+                f"{one.path}, where this run answers {shown(one.probabilities)}: give the run that made it, or another "
+                "--out"
+            )
+        for one, line in same:
+            if self._answer(line) not in ("", one.answer):
+                return (
+                    f"where {one.path} is answered {self._answer(line)}, and this command answers {one.answer}: give "
+                    "--always-answer as when it was made, or not at all, or another --out"
+                )
+        return ""
 
     def _in_words(self, shares: Iterable[float]) -> str:
         return ", ".join(f"{name} {share:.3f}" for name, share in zip(self.rows.classes, shares, strict=True))
