@@ -230,6 +230,26 @@ def test_500_files_are_answered_as_by_one_process(run, tmp_path, monkeypatch):
     assert asked == [2] and shared.stdout == alone.stdout and len(shared.stdout.splitlines()) == 501
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_stopped_command_waits_for_no_process(photos, monkeypatch, stopped):
+    """Nobody asks for the answers any more, and a second Ctrl-C would end the command before it says what is kept."""
+    from ox_classifier import signals, workforce
+    from ox_classifier.classifier import Classifier
+
+    class Pool(workforce.Workers):
+        def shutdown(self, wait=True, **how):
+            waited.append(wait)
+            super().shutdown(wait, **how)
+
+    waited = []
+    monkeypatch.setattr(workforce, "Workers", Pool)
+    monkeypatch.setattr(signals, "asked", lambda: stopped)
+    found = workforce.answers(Classifier.load("lenet-1"), [Path(photo) for photo in photos], 2)
+    next(found)
+    found.close()
+    assert waited == [not stopped]
+
+
 def test_a_file_that_kills_its_process_costs_only_its_own_answer(photos, monkeypatch):
     from ox_classifier import workforce
     from ox_classifier.classifier import Classifier

@@ -172,6 +172,12 @@ def test_the_instructions_are_in_the_language_of_the_title_or_of_most_names(titl
     assert (quiz.KOREAN.rule in words, quiz.ENGLISH.rule in words) == (korean, not korean)
 
 
+def test_no_code_of_a_sheet_is_a_number_to_a_spreadsheet(monkeypatch):
+    drawn = iter("2345E6" + "234567" + "2E45E6")
+    monkeypatch.setattr(frame.secrets, "choice", lambda _: next(drawn))
+    assert frame.new_id() == "2E45E6"
+
+
 def test_fonts_are_embedded_and_only_the_letters_used(printed):
     _, document = printed
     import pypdfium2.raw as raw

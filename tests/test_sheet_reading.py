@@ -358,6 +358,8 @@ def test_from_photos_to_a_score_and_back(place, photos, page, tmp_path):
     rows = list(csv.DictReader(raw.decode("utf-8-sig").splitlines()))
     assert {row["question"]: row["answer"] for row in rows} == wanted and {row["person"] for row in rows} == {"김민준"}
     assert all(bool(row["reason"]) == (row["answer"] == "unsure") for row in rows)
+    spoilt = [row for row in rows if truth[row["question"]] in ("struck", "doubled")]
+    assert spoilt and {row["probability"] for row in spoilt} == {""}  # it was the shape that told
     text = (tmp_path / "one" / "review.html").read_text(encoding="utf-8")
     assert (
         text.count('class="box"') == len(doubts)

@@ -21,6 +21,8 @@ from threading import Thread, Timer
 from ox_classifier.data import memory
 
 PATIENCE = 120.0  # seconds for one task
+# what happens here when a process is gone, or when there is no memory for a thread that watches it
+LOST = (EOFError, OSError, pickle.UnpicklingError, RuntimeError, MemoryError)
 PROGRAM = "from ox_classifier.data.workers import serve; serve()"
 
 
@@ -77,13 +79,7 @@ class Workers(Executor):
                 pickle.dump((function, args), process.stdin)
                 process.stdin.flush()
                 _answer(future, *pickle.load(process.stdout))
-            except (
-                EOFError,
-                OSError,
-                pickle.UnpicklingError,
-                RuntimeError,
-                MemoryError,
-            ):  # no memory for a thread, too
+            except LOST:
                 process.kill()
                 _end(process)
                 future.set_exception(WorkerLostError(f"the process ended with {process.returncode}"))
