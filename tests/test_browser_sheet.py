@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ox_classifier.cli import app
+from ox_classifier.sheets.layout import Layout
 from tests import class_photos, hand_made
 from tests.browser import Faults, address, chromium
 from tests.test_sheet_reading import INKS
@@ -94,6 +95,8 @@ def test_from_print_to_the_final_score(filled, review):
     with page.expect_download() as download:
         page.locator("#save").click()
     download.value.save_as(place / "corrections.csv")
+    saved = csv.DictReader((place / "corrections.csv").read_text(encoding="utf-8-sig").splitlines())
+    assert {row["printing"] for row in saved} == {Layout.read(place / "quiz" / "sheet.json").id}
 
     final = [json.loads(line) for line in ox(*READ, "--corrections", "corrections.csv", "--json").stdout.splitlines()]
     assert {s["person"]: s["score"] for s in final} == {
