@@ -145,6 +145,19 @@ def test_names_are_shown_and_never_run(page, hostile):
     assert page.evaluate("document.querySelectorAll('img[onerror], script').length") == 2
 
 
+def test_keys_faster_than_the_browser_tells_of_a_close_reach_the_next_image(page, hostile):
+    page.keyboard.press("ArrowRight")
+    names = cards(page)
+    at_once = """keys => keys.forEach(key => document.activeElement.dispatchEvent(
+        new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })))"""
+    page.keyboard.press("Enter")
+    page.evaluate(at_once, ["n", "ArrowRight", "n", "Escape", "ArrowRight", "n"])
+    page.wait_for_timeout(100)  # the late close moves nothing any more
+    assert page.inner_text("#marked") == "3 marked, not saved yet"
+    assert page.evaluate("document.activeElement.querySelector('.file[title]').title") == names[2]
+    assert view(page) == {}
+
+
 def test_an_image_is_opened_marked_and_saved_by_keys_alone(page, hostile):
     page.keyboard.press("ArrowRight")
     first, second = cards(page)[:2]

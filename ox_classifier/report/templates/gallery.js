@@ -348,13 +348,21 @@
   at("forget-button").addEventListener("click", () => { if (confirm("Forget every mark of this report?")) { marks = {}; saved = "{}"; store(); showMarks(); draw(); } });
   at("previous").addEventListener("click", () => step(-1));
   at("next").addEventListener("click", () => step(1));
-  at("close").addEventListener("click", () => at("detail").close());
-  at("detail").addEventListener("close", () => { update({ open: "" }, false); if (found.includes(current)) goTo(found.indexOf(current)); });
+  // The browser tells of a close only later: the next key would still find the card that was opened first
+  const closed = () => {
+    if (at("detail").open || !state.open) return;
+    update({ open: "" }, false);
+    if (found.includes(current)) goTo(found.indexOf(current));
+  };
+  const close = () => { at("detail").close(); closed(); };
+  at("close").addEventListener("click", close);
+  at("detail").addEventListener("close", closed);
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.matches("input, select, textarea")) { if (event.key === "Escape") { event.target.blur(); goTo(0); } return; }
     const open = at("detail").open, focused = event.target.closest("[data-row]");
     const row = open ? current : focused ? +focused.dataset.row : -1;
+    if (event.key === "Escape" && open) { event.preventDefault(); close(); return; }
     if (event.key === "/" && !open) { event.preventDefault(); at("search").focus(); at("search").select(); return; }
     if (event.key.startsWith("Arrow")) {
       const sideways = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
