@@ -199,7 +199,7 @@ def test_it_answers_over_http_with_its_page():
 
 
 @needs_install
-def test_without_opencv_the_ink_is_found_where_the_whole_finds_it(tmp_path):
+def test_the_ink_is_found_where_the_whole_install_finds_it(tmp_path):
     kept = Path(shutil.copytree(RUN, tmp_path / "ink"))
     config = json.loads((kept / "run.json").read_text(encoding="utf-8"))
     config["pixels"]["resize"] = INK_CROPPED

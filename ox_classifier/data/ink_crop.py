@@ -1,63 +1,63 @@
-"""Where the ink of a picture lies: a square about what stands out from its surroundings."""
+"""What of a picture is looked at where only the part with the ink is: a square about the mark."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image
 
-from ox_classifier.data import ink_frames, ink_pieces
+from ox_classifier.data import locator
 
-GRID = 64  # cells a side in which the ink is looked for
-REACH = 16  # cells around each that are its surroundings
-ROOM = 2.1  # standard deviations of the ink's places from its middle to the edge of the square
-MARGIN = 1.5  # cells
-ZOOM = 6.0  # at most
+FAINT = 8.0  # grey levels: where all of a picture, or of a part, differs by no more, there is no ink
+# how sure the first look must be that there is a mark, and how sure the second; else all is looked at
+LIKELY, SURE = 0.3, 0.5
+LIKELY_ON_PLAIN = 0.1  # where no more than PLAIN of a picture stands out, by more than APART of what it differs by
+PLAIN, APART = 0.15, 0.2
+CLOSER = 1.9  # of the mark's size: the second look, which measures it
+ROOM = 1.25  # of the mark's size: what is kept
+ZOOM = 6.0  # at most, of each look
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def region(image: Image.Image) -> Box:
-    """The part of a picture to look at, in its pixels: all of it where ink lies everywhere, or nowhere.
+    """The part of a picture to look at, in its pixels: all of it where there is no mark, or nothing else.
 
-    Both axes are taken as equally long, as a square of pixels is made of the part. A second look, at the part alone,
-    sees more of a small mark, such as the frame around it.
+    Both axes are taken as equally long, as a square of pixels is made of the part. A second look, at what is about the
+    mark alone, measures it, and says whether it is one: much in a photograph looks like a mark from afar.
     """
     grey = image.convert("L")
     whole = (0.0, 0.0, float(image.width), float(image.height))
-    part = _part(grey, whole)
-    return part if part == whole else _part(grey, part)
+    view = _view(grey, whole)
+    first = _find(view)
+    if first.score < (LIKELY_ON_PLAIN if _plain(view) else LIKELY):
+        return whole
+    closer = square(whole, first, CLOSER, inside=whole)
+    second = _find(_view(grey, closer))
+    return square(closer, second, ROOM, inside=whole) if second.score >= SURE else whole
 
 
-def _part(image: Image.Image, box: Box) -> Box:
-    """The part of a grey picture's `box` that holds the ink."""
-    grey = np.asarray(image.resize((GRID, GRID), Image.Resampling.BOX, box=box), dtype=np.float64)
-    apart = grey - _surroundings(grey)
-    strongest = float(np.abs(apart).max())
-    if strongest <= ink_frames.FAINT:
-        return box
-    either = [-apart, apart]  # dark ink, light ink
-    found = [ink_pieces.Pieces(ink_frames.strong(way)) for way in either]
-    written = [pieces.strokes for pieces in found]
-    if not any(written):
-        written = [float((pieces.ink**3).sum()) for pieces in found]
-    chosen = int(written[1] > written[0])
-    ink = ink_frames.of_mark(either[chosen], found[chosen])
-    places, total = np.arange(GRID), ink.sum()
-    x, y = ink.sum(axis=0), ink.sum(axis=1)
-    middle = np.array([(x @ places) / total, (y @ places) / total])
-    spread = np.sqrt([(x @ (places - middle[0]) ** 2) / total, (y @ (places - middle[1]) ** 2) / total])
-    half = float(np.clip(ROOM * spread.max() + MARGIN, GRID / 2 / ZOOM, GRID / 2))
-    low = np.clip(middle + 0.5 - half, 0, GRID - 2 * half)
-    corner, scale = np.array(box[:2]), (np.array(box[2:]) - box[:2]) / GRID
-    left, top = (corner + low * scale).tolist()
-    right, bottom = (corner + np.minimum(low + 2 * half, GRID) * scale).tolist()
+def square(part: Box, mark: locator.Found, room: float, *, inside: Box) -> Box:
+    """What lies about a mark of a part, `room` times its size, moved into the picture."""
+    low, size = np.array(part[:2]), np.subtract(part[2:], part[:2])
+    half = float(np.clip(mark.half * room, 0.5 / ZOOM, 0.5)) * size
+    edge = np.array(inside)
+    middle = np.clip(low + np.array([mark.x, mark.y]) * size, edge[:2] + half, edge[2:] - half)
+    left, top = (middle - half).tolist()
+    right, bottom = np.minimum(middle + half, edge[2:]).tolist()
     return left, top, right, bottom
 
 
-def _surroundings(grey: np.ndarray) -> np.ndarray:
-    """The mean of the square about each cell; past the edge the picture is mirrored."""
-    sums = np.pad(grey, REACH, mode="reflect").cumsum(axis=0).cumsum(axis=1)
-    sums = np.pad(sums, ((1, 0), (1, 0)))
-    across = 2 * REACH + 1
-    square = sums[across:, across:] - sums[:-across, across:] - sums[across:, :-across] + sums[:-across, :-across]
-    return square / across**2
+def _view(grey: Image.Image, box: Box) -> np.ndarray:
+    """A part of a grey picture as the locator sees it."""
+    return np.asarray(grey.resize((locator.VIEW, locator.VIEW), Image.Resampling.BOX, box=box))
+
+
+def _find(view: np.ndarray) -> locator.Found:
+    """The mark in a view: places and sizes in shares of its sides."""
+    return locator.find(view) if np.ptp(view) > FAINT else locator.Found(0.0, 0.5, 0.5, 0.5)
+
+
+def _plain(view: np.ndarray) -> bool:
+    """Whether nearly all of it is one ground, as a sheet with little on it is."""
+    off = np.abs(view - np.median(view))
+    return bool((off > APART * np.ptp(view)).mean() <= PLAIN)

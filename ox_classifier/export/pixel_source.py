@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import base64
 import importlib
 import inspect
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 
+from ox_classifier.data import locator_file
 from ox_classifier.data.images import COLORS, PILLOW_FORMATS
 from ox_classifier.errors import OxError
 from ox_classifier.pixels import PixelRule
 
 OWN = "ox_classifier"
-PACKAGES = {"numpy": "numpy", "PIL": "pillow"}  # OpenCV is used where it is, never needed
+PACKAGES = {"numpy": "numpy", "PIL": "pillow"}
+WEIGHTS = locator_file.__name__  # a module whose file becomes text
 FUTURE = "from __future__ import annotations"
 HEAD = '''"""A picture → the pixels that this network was trained on and must be asked with.
 
@@ -42,6 +46,17 @@ def read(file) -> np.ndarray:
     if box or image.size != (WIDTH, HEIGHT):
         image = image.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR, box=box)
     return np.asarray(image).reshape(HEIGHT, WIDTH, {channels}).astype(np.float32) * np.float32(1 / 255)
+'''
+EMBEDDED = '''import base64
+
+
+def content() -> bytes:
+    return base64.b64decode(LOCATOR)
+
+
+LOCATOR = """
+{text}
+"""
 '''
 
 
@@ -84,11 +99,16 @@ def _standard(line: str) -> bool:
     return line.split()[1].partition(".")[0] in sys.stdlib_module_names
 
 
+def _weights() -> str:
+    """The text of what reads the locator's file, with the file in it."""
+    return EMBEDDED.format(text="\n".join(textwrap.wrap(base64.b64encode(locator_file.content()).decode(), 120)))
+
+
 class _Part:
     """One module's text without its docstring and imports, and what it imports of other packages and of ox."""
 
     def __init__(self, name: str):
-        source = inspect.getsource(importlib.import_module(name))
+        source = _weights() if name == WEIGHTS else inspect.getsource(importlib.import_module(name))
         tree = ast.parse(source)
         self.imports: list[str] = []
         self.needs: list[str] = []

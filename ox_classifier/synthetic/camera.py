@@ -31,9 +31,11 @@ def _view(scene: np.ndarray, side: int, sampler: Sampler, slack: float) -> np.nd
     corners = np.array([[0, 0], [side, 0], [side, side], [0, side]], np.float32)
     skew = min(margin * 0.9, slack) if sampler.happens(0.7) else 0.0
     seen = corners + margin + (sampler.rng.uniform(-1, 1, (4, 2)) * skew).astype(np.float32)
-    return cv2.warpPerspective(
-        scene, cv2.getPerspectiveTransform(seen.astype(np.float32), corners), (side, side), flags=cv2.INTER_LINEAR
+    matrix = cv2.getPerspectiveTransform(seen.astype(np.float32), corners)
+    sampler.shown = (
+        np.diag([1 / side, 1 / side, 1]) @ matrix @ np.array([[side, 0, margin], [0, side, margin], [0, 0, 1]])
     )
+    return cv2.warpPerspective(scene, matrix, (side, side), flags=cv2.INTER_LINEAR)
 
 
 def _light(side: int, sampler: Sampler) -> np.ndarray:

@@ -35,6 +35,7 @@ def pasted(pixels: np.ndarray, sampler: Sampler) -> np.ndarray:
     canvas[at[1] : at[1] + size[1], at[0] : at[0] + size[0]] = cut
     centre = (at + middle * zoom) / out
     sampler.note(cut_out=True, x=float(centre[0]), y=float(centre[1]), size=float(half * zoom / out))
+    sampler.shown = None
     return canvas
 
 

@@ -20,7 +20,7 @@ from ox_classifier.console import say, track
 from ox_classifier.errors import UsageError
 from ox_classifier.files import replacing
 from ox_classifier.staging import check_place, filling
-from ox_classifier.synthetic import cutouts, fonts, handwriting, others, sources
+from ox_classifier.synthetic import cutouts, fonts, handwriting, others, places, sources
 from ox_classifier.synthetic.sampler import Sampler
 from ox_classifier.synthetic.workers import spread
 
@@ -58,7 +58,7 @@ class Job:
 
 
 def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = None) -> tuple[bytes, str, dict]:
-    """Draw one mark, or what is none: the encoded file, its suffix, and what was drawn (for marks.csv).
+    """Draw one mark, or what is none: the encoded file, its suffix, and what was drawn (for marks.csv), and where.
 
     `framed` draws the same mark with a frame around it, or without; None leaves that to chance.
     """
@@ -87,7 +87,13 @@ def _filed(
     height, width = pixels.shape[:2]
     jpeg = sampler.happens(1.0 if photo else 0.05 if small else 0.2) and min(height, width) >= 48
     quality = sampler.count(45, 72 if small else 92)
-    about = {"source": source, "width": width, "height": height, "parameters": sampler.drawn}
+    about = {
+        "source": source,
+        "width": width,
+        "height": height,
+        "parameters": sampler.drawn,
+        "place": places.of(sampler),
+    }
     return (
         _encode(pixels, quality if jpeg else None, colours=COLOURS if small else None),
         ".jpg" if jpeg else ".png",
@@ -216,6 +222,7 @@ def _chunk(jobs: Sequence[Job], found: Sequence[fonts.Font]) -> list[tuple[bytes
     entries = []
     for job in jobs:
         data, suffix, about = draw(job, found)
+        del about["place"]
         parameters = json.dumps(about.pop("parameters"), ensure_ascii=False)
         row = {"path": job.stem + suffix, "label": job.label, "split": job.split, "parameters": parameters, **about}
         entries.append((data, row))
