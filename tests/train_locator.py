@@ -1,7 +1,7 @@
 """Train the network that finds a mark in a picture: python -m tests.train_locator PHOTOGRAPHS [FOLDER]
 
 Draws 40,000 pictures, learns from them for ten epochs, and for two more from pieces of photographs, too, which show no
-mark (25 minutes on two cores), and writes ox_classifier/data/locator.npz. PHOTOGRAPHS is a folder of pictures of
+mark (half an hour on two cores), and writes ox_classifier/data/locator.npz. PHOTOGRAPHS is a folder of pictures of
 anything: the network in the repository learned from 126, each once and with at most 1,400 pixels a side, of Debian's
 packages mate-backgrounds, gnome-backgrounds, ukui-wallpapers, lomiri-wallpapers-16.04, lomiri-wallpapers-20.04 and
 plasma-workspace-wallpapers. With a folder, what was drawn is kept there.
