@@ -8,7 +8,6 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ox_classifier.data import images, ink_crop, locator
 from ox_classifier.synthetic import fonts, make, sources
@@ -52,7 +51,7 @@ def _views(seed: int, other: float, framed: float, number: int) -> tuple[np.ndar
     place, size, found_views, places = about["place"], np.array(grey.size), [], []
     for low, high in _parts(place, rng):
         box = tuple(np.concatenate([low * size, high * size]).tolist())
-        found_views.append(np.asarray(grey.resize((locator.VIEW,) * 2, Image.Resampling.BOX, box=box)))
+        found_views.append(ink_crop.view(grey, box))
         side = high[0] - low[0]
         places.append(NONE if place is None else (*(np.array(place[:2]) - low) / side, place.half / side))
     return np.stack(found_views), np.array(places, np.float32)
@@ -89,20 +88,16 @@ def _pieces(number: int, path: Path) -> np.ndarray:
     for _ in range(PIECES):
         side = max(int(min(picture.size) * np.exp(rng.uniform(np.log(0.06), 0))), 40)
         corner = np.array([rng.integers(0, most - side + 1) for most in picture.size])
-        view = _seen(picture, (*corner, *(corner + side)))
+        view = ink_crop.view(picture, (*corner.tolist(), *(corner + side).tolist()))
         if rng.random() < 0.5 or np.ptp(view) < 12:
             view = _with_round_things(view, rng)
         else:
             mark = locator.find(view)
             near = ink_crop.square(UNIT, mark, ink_crop.CLOSER, inside=UNIT)
             if mark.score > 0.05:
-                found.append(_seen(picture, tuple(np.tile(corner, 2) + np.array(near) * side)))
+                found.append(ink_crop.view(picture, tuple((np.tile(corner, 2) + np.array(near) * side).tolist())))
         found.append(view)
     return np.stack(found)
-
-
-def _seen(picture: Image.Image, box: tuple) -> np.ndarray:
-    return np.asarray(picture.resize((locator.VIEW,) * 2, Image.Resampling.BOX, box=tuple(map(float, box))))
 
 
 def _with_round_things(view: np.ndarray, rng: np.random.Generator) -> np.ndarray:

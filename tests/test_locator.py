@@ -146,6 +146,23 @@ def test_of_photographs_mostly_all_is_looked_at():
     assert cropped <= 4
 
 
+def test_a_mark_that_was_cut_out_has_the_place_where_it_was_pasted():
+    found = 0
+    for number in range(120):
+        _, _, about = make.draw(make.Job(6, "", "ox"[number % 2], number, ("pen", "marker")[number // 2 % 2], "all"))
+        notes = about["parameters"]
+        if notes.get("cut_out"):
+            assert about["place"] == (notes["x"], notes["y"], notes["size"])
+            found += 1
+    assert found > 4
+
+
+def test_of_a_picture_without_ink_the_locator_is_not_asked(monkeypatch):
+    monkeypatch.setattr(locator, "find", lambda view: pytest.fail("asked"))
+    grain = 200 + np.random.default_rng(0).integers(0, 8, (64, 64)).astype(np.uint8)
+    assert ink_crop.region(Image.fromarray(grain)) == (0, 0, 64, 64)
+
+
 def test_what_is_no_mark_has_a_place_where_it_was_written_and_none_where_nothing_was():
     kinds = {}
     for number in range(60):

@@ -27,12 +27,12 @@ def region(image: Image.Image) -> Box:
     """
     grey = image.convert("L")
     whole = (0.0, 0.0, float(image.width), float(image.height))
-    view = _view(grey, whole)
-    first = _find(view)
-    if first.score < (LIKELY_ON_PLAIN if _plain(view) else LIKELY):
+    seen = view(grey, whole)
+    first = _find(seen)
+    if first.score < (LIKELY_ON_PLAIN if _plain(seen) else LIKELY):
         return whole
     closer = square(whole, first, CLOSER, inside=whole)
-    second = _find(_view(grey, closer))
+    second = _find(view(grey, closer))
     return square(closer, second, ROOM, inside=whole) if second.score >= SURE else whole
 
 
@@ -47,17 +47,17 @@ def square(part: Box, mark: locator.Found, room: float, *, inside: Box) -> Box:
     return left, top, right, bottom
 
 
-def _view(grey: Image.Image, box: Box) -> np.ndarray:
+def view(grey: Image.Image, box: Box) -> np.ndarray:
     """A part of a grey picture as the locator sees it."""
     return np.asarray(grey.resize((locator.VIEW, locator.VIEW), Image.Resampling.BOX, box=box))
 
 
-def _find(view: np.ndarray) -> locator.Found:
+def _find(seen: np.ndarray) -> locator.Found:
     """The mark in a view: places and sizes in shares of its sides."""
-    return locator.find(view) if np.ptp(view) > FAINT else locator.Found(0.0, 0.5, 0.5, 0.5)
+    return locator.find(seen) if np.ptp(seen) > FAINT else locator.Found(0.0, 0.5, 0.5, 0.5)
 
 
-def _plain(view: np.ndarray) -> bool:
+def _plain(seen: np.ndarray) -> bool:
     """Whether nearly all of it is one ground, as a sheet with little on it is."""
-    off = np.abs(view - np.median(view))
-    return bool((off > APART * np.ptp(view)).mean() <= PLAIN)
+    off = np.abs(seen - np.median(seen))
+    return bool((off > APART * np.ptp(seen)).mean() <= PLAIN)
