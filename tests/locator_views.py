@@ -13,6 +13,8 @@ from ox_classifier.data import images, ink_crop, locator
 from ox_classifier.synthetic import fonts, make, sources
 from ox_classifier.synthetic.places import Place
 
+JOINED = 0.3  # the share of marks that strokes lead to: they are not of the mark
+CUT_OUT = 0.2  # of the marks without a frame of their own
 EACH = 3  # views of a picture: all of it, and two parts
 NONE = (np.nan,) * 3  # the place of a mark where there is none
 PIECES = 80  # of a photograph
@@ -46,7 +48,9 @@ def _views(seed: int, other: float, framed: float, number: int) -> tuple[np.ndar
         data, _, about = make.draw(job, found)
     else:
         job = make.Job(seed, "", make.LABELS[number % 2], number, names[number // 2 % len(names)], "all")
-        data, _, about = make.draw(job, found, framed=True if rng.random() < framed else None)
+        some = True if rng.random() < framed else None
+        joined = True if rng.random() < JOINED else None
+        data, _, about = make.draw(job, found, framed=some, joined=joined, cut_out=CUT_OUT)
     grey = images.open_picture(data).image.convert("L")
     place, size, found_views, places = about["place"], np.array(grey.size), [], []
     for low, high in _parts(place, rng):

@@ -83,6 +83,30 @@ def test_cut_outs_lie_on_another_ground_and_know_where_the_mark_is():
     assert found > 55  # a ruled line goes below the mark, never through its middle
 
 
+def test_a_cut_out_of_a_photograph_knows_where_the_camera_shows_the_mark():
+    found = 0
+    for number in range(40):
+        sampler = Sampler((number,))
+        picture = np.full((120, 120, 3), 200, np.uint8)
+        picture[65:71, 63:69] = (255, 0, 0)  # the middle of the mark, and half-way to its left end
+        picture[65:71, 55:61] = (0, 0, 255)
+        sampler.note(size=16 / 120, x=58 / 120, y=60 / 120, hand="any")
+        sampler.shown = np.array([[1.0, 0, 8 / 120], [0, 1, 8 / 120], [0, 0, 1]])  # eight pixels right and down
+        pasted = cutouts.pasted(picture, sampler).astype(int)
+        assert sampler.shown is None
+        x, y, half = (float(sampler.drawn[name]) * len(pasted) for name in ("x", "y", "size"))
+        if half < 16:
+            continue  # the colours run into each other
+        colours = np.abs(pasted[:, :, None] - [(255, 0, 0), (0, 0, 255)]).max(axis=3) < 60
+        if min(colours.sum(axis=(0, 1))) < 20 or max(colours.sum(axis=(0, 1))) > half**2 / 4:
+            continue  # a ruled line lies over them, or the ground is of such a colour
+        middle, left = (np.argwhere(colours[:, :, which]).mean(axis=0) + 0.5 for which in (0, 1))
+        assert middle == pytest.approx([y, x], abs=1.2)
+        assert middle[1] - left[1] == pytest.approx(half / 2, rel=0.06)
+        found += 1
+    assert found > 15
+
+
 def test_marks_from_a_twentieth_of_the_side_to_all_of_it():
     sizes = []
     for number in range(400):
@@ -104,6 +128,16 @@ def test_joining_strokes_lead_out_of_the_mark():
         joined += outside
         assert not outside or sampler.drawn.get("joined") or gaps.min() == 0
     assert 10 < joined < 60
+
+
+def test_joined_draws_the_same_mark_with_strokes_that_lead_to_it_or_without():
+    longer = 0
+    for number in range(40):
+        job = make.Job(3, "", "ox"[number % 2], number, "memo", "all")
+        plain, joined = (make.draw(job, framed=False, joined=some)[2] for some in (False, True))
+        assert joined["parameters"].get("joined") and not plain["parameters"].get("joined")
+        longer += plain["place"] == joined["place"]
+    assert longer == 40
 
 
 @pytest.mark.parametrize("framed", [True, False])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ox_classifier.synthetic import places
+from ox_classifier.synthetic.places import Place
 from ox_classifier.synthetic.sampler import Sampler
 
 LEAST = 48  # pixels a side that a picture must have to be cut
@@ -16,10 +18,12 @@ LINES = ((0.45, 0.65, 0.85), (0.4, 0.5, 0.75), (0.55, 0.55, 0.55), (0.85, 0.5, 0
 def pasted(pixels: np.ndarray, sampler: Sampler) -> np.ndarray:
     """Cut the mark of a picture, uint8 (side, side, 3), out and paste it on another ground of the same kind.
 
-    Where the mark stands is what `surroundings.place` has noted in `sampler.drawn`; the notes are brought up to date.
+    What is cut lies about where `surroundings.place` has noted the mark in `sampler.drawn`, before the camera. The
+    notes are brought up to date, with the place that the camera shows.
     """
     own = sampler.child("cut-out")
-    cut, middle, half = _cut(pixels, sampler, own)
+    cut, low, half = _cut(pixels, sampler, own)
+    seen = places.of(sampler) or Place(*(float(sampler.drawn[name]) for name in ("x", "y", "size")))
     height, width = cut.shape[:2]
     share = own.scale(0.22, 0.9)
     out = own.count(90, 200)
@@ -33,14 +37,14 @@ def pasted(pixels: np.ndarray, sampler: Sampler) -> np.ndarray:
     free = np.array([out - size[0], out - size[1]])
     at = (free / 2 if own.happens(0.65) else free * own.rng.random(2)).astype(int)
     canvas[at[1] : at[1] + size[1], at[0] : at[0] + size[0]] = cut
-    centre = (at + middle * zoom) / out
-    sampler.note(cut_out=True, x=float(centre[0]), y=float(centre[1]), size=float(half * zoom / out))
+    centre = (at + (np.array([seen.x, seen.y]) * len(pixels) - low) * zoom) / out
+    sampler.note(cut_out=True, x=float(centre[0]), y=float(centre[1]), size=float(seen.half * len(pixels) * zoom / out))
     sampler.shown = None
     return canvas
 
 
 def _cut(pixels: np.ndarray, sampler: Sampler, own: Sampler) -> tuple[np.ndarray, np.ndarray, float]:
-    """The piece, where the mark's middle is in it (x, y), and the mark's half-side, in pixels."""
+    """The piece, its left upper corner (x, y), and the half-side of the mark, in pixels."""
     side = len(pixels)
     half = float(sampler.drawn["size"]) * side
     centre = np.array([float(sampler.drawn["x"]), float(sampler.drawn["y"])]) * side
@@ -56,7 +60,7 @@ def _cut(pixels: np.ndarray, sampler: Sampler, own: Sampler) -> tuple[np.ndarray
             line = np.array(own.pick(LINES), np.float32) * (1 if light else 0.6)
             band = cut[at : at + thick].astype(np.float32) / 255
             cut[at : at + thick] = np.clip((band * line if light else np.maximum(band, line)) * 255, 0, 255)
-    return cut, centre - low, half
+    return cut, low, half
 
 
 def _ground(sampler: Sampler) -> np.ndarray:

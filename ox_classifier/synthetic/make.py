@@ -57,10 +57,19 @@ class Job:
         return "/".join(part for part in (self.split, self.label, f"{self.number:05d}") if part)
 
 
-def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = None) -> tuple[bytes, str, dict]:
+def draw(
+    job: Job,
+    found: Sequence[fonts.Font] = (),
+    *,
+    framed: bool | None = None,
+    joined: bool | None = None,
+    cut_out: float = CUT_OUT,
+) -> tuple[bytes, str, dict]:
     """Draw one mark, or what is none: the encoded file, its suffix, and what was drawn (for marks.csv), and where.
 
-    `framed` draws the same mark with a frame around it, or without; None leaves that to chance.
+    `framed` draws the same mark with a frame around it, or without, `joined` with strokes that lead to it, or without;
+    None leaves that to chance. `cut_out` is the share of marks that are cut out and pasted on another ground, of those
+    whose frame is left to chance.
     """
     key = (job.seed, SPLITS.index(job.split), (*LABELS, OTHER).index(job.label), job.number)
     if job.label == OTHER:
@@ -68,14 +77,14 @@ def draw(job: Job, found: Sequence[fonts.Font] = (), *, framed: bool | None = No
         return _filed(pixels, source, sampler, photo=photo, small=True)
     drawer = sources.SOURCES[job.source][1]
     for attempt in range(TRIES):  # whether the mark can be seen is judged without a frame that was asked for
-        sampler = Sampler((*key, attempt), job.pool, framed=None if framed is None else False)
+        sampler = Sampler((*key, attempt), job.pool, framed=None if framed is None else False, joined=joined)
         pixels = drawer(job.label, sampler, found)
         if _visible(pixels, sampler.drawn):
             break
     if framed:
-        sampler = Sampler((*key, attempt), job.pool, framed=True)
+        sampler = Sampler((*key, attempt), job.pool, framed=True, joined=joined)
         pixels = drawer(job.label, sampler, found)
-    if min(pixels.shape[:2]) >= cutouts.LEAST and framed is None and sampler.happens(CUT_OUT):
+    if min(pixels.shape[:2]) >= cutouts.LEAST and framed is None and sampler.happens(cut_out):
         pixels = cutouts.pasted(pixels, sampler)
     return _filed(pixels, job.source, sampler, photo=job.source in sources.PHOTOGRAPHED)
 

@@ -11,6 +11,7 @@ from ox_classifier.synthetic.sampler import Sampler
 from ox_classifier.synthetic.strokes import curve
 
 SIZES = {"middling": (0.25, 0.42), "small": (0.12, 0.25), "large": (0.42, 0.53), "tiny": (0.03, 0.12)}
+JOINED = 0.1  # the share of marks that strokes lead to
 LEAST = 4.5  # pixels of a mark's half-side: in fewer an O has no hole
 
 
@@ -41,7 +42,8 @@ def mark(label: str, sampler: Sampler, side: float) -> tuple[list[np.ndarray], f
 
 def _joining(sampler: Sampler, strokes: list[np.ndarray], centre: np.ndarray, half: float) -> list[np.ndarray]:
     """The strokes that lead from the letter before and to the letter after, as in joined writing."""
-    if not sampler.happens(0.1):
+    by_chance = sampler.happens(JOINED)
+    if not (by_chance if sampler.joined is None else sampler.joined):
         return []
     found = []
     for side in sampler.pick(((-1, 1), (1,), (1,), (-1,))):
