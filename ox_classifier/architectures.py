@@ -44,7 +44,7 @@ LENET = {
     "color": "rgb",
     "crop": "ink",  # small marks are the hardest for so small a network
     "average_flips": True,
-    "epochs": 20,
+    "epochs": 18,
     "augmentation": FLIPS | PLACEMENT | HANDWRITING | {"shear_range": 20},
     "ema_epochs": 1,
     "dropout": 0.5,

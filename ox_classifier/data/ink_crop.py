@@ -9,7 +9,7 @@ from ox_classifier.data import locator
 
 FAINT = 8.0  # grey levels: where all of a picture, or of a part, differs by no more, there is no ink
 # how sure the first look must be that there is a mark, and how sure the second; else all is looked at
-LIKELY, SURE = 0.3, 0.5
+LIKELY, SURE = 0.3, 0.55
 LIKELY_ON_PLAIN = 0.1  # where no more than PLAIN of a picture stands out, by more than APART of what it differs by
 PLAIN, APART = 0.15, 0.2
 CLOSER = 1.9  # of the mark's size: the second look, which measures it
