@@ -13,7 +13,7 @@ from ox_classifier.data import images, ink_crop, locator
 from ox_classifier.synthetic import fonts, make, sources
 from ox_classifier.synthetic.places import Place
 
-JOINED = 0.3  # the share of marks that strokes lead to: they are not of the mark
+JOINED = 0.3  # of the marks surely have strokes that lead to them and are not of them; the others as chance has it
 CUT_OUT = 0.2  # of the marks without a frame of their own
 EACH = 3  # views of a picture: all of it, and two parts
 NONE = (np.nan,) * 3  # the place of a mark where there is none

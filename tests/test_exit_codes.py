@@ -17,12 +17,12 @@ READ_ONLY = OSError(errno.EROFS, "Read-only file system", "runs/lenet-1/report")
 FULL = OSError(errno.ENOSPC, "No space left on device", "runs/lenet-1/model.keras")
 NAMELESS = OSError(errno.ENOSPC, "No space left on device")
 COPY = OSError(errno.ENOSPC, "No space left on device", "marks/1.png", None, b"sorted/o/.1a2b.part")
-LOCKED = PermissionError(errno.EACCES, "Permission denied", "/root/runs")
+LOCKED = PermissionError(errno.EACCES, "Permission denied", "/srv/runs")
 OURS = [
     (OxError("the loss became nan"), 1, "ox: the loss became nan"),
     (UsageError("--data: no such folder"), 2, "ox: --data: no such folder"),
     (GateError("the data have errors"), 3, "ox: the data have errors"),
-    (LOCKED, 2, "ox: no permission to use /root/runs: choose another place or change its permissions"),
+    (LOCKED, 2, "ox: no permission to use /srv/runs: choose another place or change its permissions"),
     (READ_ONLY, 2, "ox: runs/lenet-1/report is read-only: choose another place or make it writable"),
     (FULL, 1, "ox: No space left on device: runs/lenet-1/model.keras"),
     (COPY, 1, "ox: No space left on device: sorted/o"),

@@ -89,9 +89,10 @@ def test_a_cut_out_of_a_photograph_knows_where_the_camera_shows_the_mark():
         sampler = Sampler((number,))
         picture = np.full((120, 120, 3), 200, np.uint8)
         picture[65:71, 63:69] = (255, 0, 0)  # the middle of the mark, and half-way to its left end
-        picture[65:71, 55:61] = (0, 0, 255)
+        picture[65:71, 53:59] = (0, 0, 255)
         sampler.note(size=16 / 120, x=58 / 120, y=60 / 120, hand="any")
-        sampler.shown = np.array([[1.0, 0, 8 / 120], [0, 1, 8 / 120], [0, 0, 1]])  # eight pixels right and down
+        # a quarter larger, and eight pixels right and down
+        sampler.shown = np.array([[1.25, 0, -6.5 / 120], [0, 1.25, -7 / 120], [0, 0, 1]])
         pasted = cutouts.pasted(picture, sampler).astype(int)
         assert sampler.shown is None
         x, y, half = (float(sampler.drawn[name]) * len(pasted) for name in ("x", "y", "size"))
@@ -131,13 +132,18 @@ def test_joining_strokes_lead_out_of_the_mark():
 
 
 def test_joined_draws_the_same_mark_with_strokes_that_lead_to_it_or_without():
-    longer = 0
     for number in range(40):
         job = make.Job(3, "", "ox"[number % 2], number, "memo", "all")
-        plain, joined = (make.draw(job, framed=False, joined=some)[2] for some in (False, True))
-        assert joined["parameters"].get("joined") and not plain["parameters"].get("joined")
-        longer += plain["place"] == joined["place"]
-    assert longer == 40
+        (plain, _, without), (joined, _, about) = (make.draw(job, framed=False, joined=some) for some in (False, True))
+        assert about["parameters"].get("joined") and not without["parameters"].get("joined")
+        assert about["place"] == without["place"] and joined != plain
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_as_many_marks_are_cut_out_as_asked_for(share):
+    for number in range(12):
+        job = make.Job(3, "", "ox"[number % 2], number, "memo", "all")
+        assert bool(make.draw(job, cut_out=share)[2]["parameters"].get("cut_out")) == bool(share)
 
 
 @pytest.mark.parametrize("framed", [True, False])

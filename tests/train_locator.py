@@ -1,13 +1,14 @@
 """Train the network that finds a mark in a picture: python -m tests.train_locator PHOTOGRAPHS [FOLDER]
 
 Draws 40,000 pictures, learns from them for ten epochs, and for five more from pieces of photographs, too, which show no
-mark (40 minutes on two cores), and writes ox_classifier/data/locator.npz. PHOTOGRAPHS is a folder of pictures of
+mark (about 35 minutes on two cores), and writes ox_classifier/data/locator.npz. PHOTOGRAPHS is a folder of pictures of
 anything: the network in the repository learned from 126, each once and with at most 1,400 pixels a side, of Debian's
 packages mate-backgrounds, gnome-backgrounds, ukui-wallpapers, lomiri-wallpapers-16.04, lomiri-wallpapers-20.04 and
 plasma-workspace-wallpapers. With a folder, what was drawn is kept there.
 
-It learned in two sittings: ten epochs and two with photographs while fewer marks were drawn joined and cut out (a tenth
-and a twentieth), then three with photographs from pictures as they are drawn now, from a rate of 6e-4 on.
+It learned in two sittings, not by one call of this: ten epochs and two with photographs while fewer marks were drawn
+joined and cut out (a tenth and a twentieth), then three with the same pieces of photographs from pictures as they are
+drawn now, from a rate of 6e-4 on.
 
 Another network looks at other parts of pictures: raise DECODING in ox_classifier/pixels.py, give INK_CROPPED another
 name, and train and measure again whatever is said of --crop ink.

@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from ox_classifier.synthetic import places
-from ox_classifier.synthetic.places import Place
 from ox_classifier.synthetic.sampler import Sampler
 
 LEAST = 48  # pixels a side that a picture must have to be cut
@@ -18,12 +17,13 @@ LINES = ((0.45, 0.65, 0.85), (0.4, 0.5, 0.75), (0.55, 0.55, 0.55), (0.85, 0.5, 0
 def pasted(pixels: np.ndarray, sampler: Sampler) -> np.ndarray:
     """Cut the mark of a picture, uint8 (side, side, 3), out and paste it on another ground of the same kind.
 
-    What is cut lies about where `surroundings.place` has noted the mark in `sampler.drawn`, before the camera. The
-    notes are brought up to date, with the place that the camera shows.
+    What is cut lies about where `surroundings.place` has noted the mark in `sampler.drawn`, before the camera: by the
+    place that the camera shows, every image of a seed would get other bytes. The notes are brought up to date with that
+    place.
     """
     own = sampler.child("cut-out")
     cut, low, half = _cut(pixels, sampler, own)
-    seen = places.of(sampler) or Place(*(float(sampler.drawn[name]) for name in ("x", "y", "size")))
+    seen = places.shown(sampler)
     height, width = cut.shape[:2]
     share = own.scale(0.22, 0.9)
     out = own.count(90, 200)

@@ -22,9 +22,13 @@ class Place(NamedTuple):
 
 def of(sampler: Sampler) -> Place | None:
     """Where what was written, drawn or printed stands, from the sampler's notes; None of a picture of nothing such."""
+    written = "hand" in sampler.drawn or "character" in sampler.drawn
+    return shown(sampler) if written else None
+
+
+def shown(sampler: Sampler) -> Place:
+    """Where the sheet's place for a mark is in the picture, whether anything stands in it or not."""
     notes = sampler.drawn
-    if "hand" not in notes and "character" not in notes:
-        return None
     middle, half = np.array([float(notes["x"]), float(notes["y"])]), float(notes["size"])
     if sampler.shown is None:
         return Place(*middle.tolist(), half)
