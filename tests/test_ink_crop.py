@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from ox_classifier.data import images, ink_crop
+from ox_classifier.data import images, ink_crop, locator
 from ox_classifier.pixels import DECODING, INK_CROPPED, PixelRule
 from tests.conftest import REPOSITORY
 
@@ -58,6 +58,22 @@ def test_a_mirrored_picture_is_cut_to_the_mirrored_part():
 @pytest.mark.parametrize("pixels", [np.full((50, 70), 200), np.arange(3500).reshape(50, 70) % 3 + 200])
 def test_of_a_picture_without_ink_all_is_kept(pixels):
     assert ink_crop.region(Image.fromarray(pixels.astype(np.uint8))) == (0, 0, 70, 50)
+
+
+SCORES = [(0.2, 0.95, True), (0.2, 0.7, False), (0.9, 0.6, True), (0.9, 0.5, False), (0.15, 1.0, False)]
+ON_PLAIN = [(0.1, 0.95, True), (0.1, 0.7, False), (0.15, 0.56, True), (0.15, 0.54, False)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "cut", "plain"), [(*s, False) for s in SCORES] + [(*s, True) for s in ON_PLAIN]
+)
+def test_a_first_look_in_doubt_counts_where_the_second_is_sure(monkeypatch, first, second, cut, plain):
+    """Both looks together must be sure enough, less so where the rest is one ground, and the second by itself."""
+    seen = iter([locator.Found(first, 0.5, 0.5, 0.2), locator.Found(second, 0.5, 0.5, 0.2)])
+    monkeypatch.setattr(ink_crop, "_find", lambda view: next(seen))
+    busy = np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8)
+    image = ring(90, 45, 45, 8) if plain else Image.fromarray(busy)
+    assert (ink_crop.region(image) != (0, 0, 90, 90)) is cut
 
 
 def test_ink_everywhere_keeps_nearly_all():
@@ -226,4 +242,4 @@ def test_another_crop_does_not_find_the_pixels_that_an_older_one_kept():
             found = ink_crop.region(image.convert("RGB"))
         told = f"{name}: raise DECODING in ox_classifier/pixels.py, then renew this table"
         assert found == pytest.approx(place, abs=0.1), told
-    assert DECODING == 5
+    assert DECODING == 6

@@ -8,9 +8,9 @@ from PIL import Image
 from ox_classifier.data import locator
 
 FAINT = 8.0  # grey levels: where all of a picture, or of a part, differs by no more, there is no ink
-# how sure the first look must be that there is a mark, and how sure the second; else all is looked at
-LIKELY, SURE = 0.3, 0.55
-LIKELY_ON_PLAIN = 0.1  # where no more than PLAIN of a picture stands out, by more than APART of what it differs by
+# how sure the second look must be that there is a mark, and both together, as a product; else all is looked at
+SURE, LIKELY = 0.55, 0.18
+LIKELY_ON_PLAIN = 0.08  # where no more than PLAIN of a picture stands out, by more than APART of what it differs by
 PLAIN, APART = 0.15, 0.2
 CLOSER = 1.9  # of the mark's size: the second look, which measures it
 ROOM = 1.25  # of the mark's size: what is kept
@@ -23,17 +23,19 @@ def region(image: Image.Image) -> Box:
     """The part of a picture to look at, in its pixels: all of it where there is no mark, or nothing else.
 
     Both axes are taken as equally long, as a square of pixels is made of the part. A second look, at what is about the
-    mark alone, measures it, and says whether it is one: much in a photograph looks like a mark from afar.
+    mark alone, measures it, and says whether it is one: much in a photograph looks like a mark from afar. A faint mark
+    that the first look doubts may be what the second is most sure of, so that their scores count together.
     """
     grey = image.convert("L")
     whole = (0.0, 0.0, float(image.width), float(image.height))
     seen = view(grey, whole)
-    first = _find(seen)
-    if first.score < (LIKELY_ON_PLAIN if _plain(seen) else LIKELY):
+    first, least = _find(seen), LIKELY_ON_PLAIN if _plain(seen) else LIKELY
+    if first.score < least:
         return whole
     closer = square(whole, first, CLOSER, inside=whole)
     second = _find(view(grey, closer))
-    return square(closer, second, ROOM, inside=whole) if second.score >= SURE else whole
+    sure = second.score >= SURE and first.score * second.score >= least
+    return square(closer, second, ROOM, inside=whole) if sure else whole
 
 
 def square(part: Box, mark: locator.Found, room: float, *, inside: Box) -> Box:

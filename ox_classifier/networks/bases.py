@@ -21,7 +21,7 @@ LENGTH = 20.0  # of the features of one place after that: about what it was befo
 # a class counts so little that where nothing speaks for any, all are about equally likely. A softmax of the scores
 # themselves is undecided only where they are equal, which a single layer can't make of all that is no class. At 0 (or
 # with ELU, which ends there) a class whose scores all fell under 0 would learn nothing more.
-AGAINST = 0.1
+AGAINST = 0.05
 
 
 @dataclass(frozen=True)
