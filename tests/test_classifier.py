@@ -230,3 +230,10 @@ def test_large_images_go_in_small_batches(classifier, tmp_path, monkeypatch):
         three, "probabilities", lambda pixels: seen.append(len(pixels)) or classifier.probabilities(pixels)
     )
     assert len(list(three.predict(noise(7, 8, 8, 3)))) == 7 and seen == [3, 3, 1]
+
+
+def test_a_run_of_a_rule_that_is_no_more_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old = hand_made.run(PixelRule(28, 28, resize="ink-by-rules"))
+    with pytest.raises(UsageError, match="resizes by 'ink-by-rules': this ox can't; train again, or use the ox"):
+        Classifier(old)

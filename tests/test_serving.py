@@ -115,7 +115,7 @@ PIXELS = {"height": 22, "width": 22, "color": "rgb", "resize": "stretch-bilinear
         ({"classes": ["a", "b", "c"]}, "expected images of shape .* and probabilities of 3 classes out"),
         ({"pixels": PIXELS | {"height": "9"}}, "model.json: pixels.height is '9': expected a whole number"),
         ({"pixels": PIXELS | {"height": 23}}, "expected images of shape"),
-        ({"pixels": PIXELS | {"resize": "other"}}, "resizes by 'other': this ox can't"),
+        ({"pixels": PIXELS | {"resize": "other"}}, "resizes by 'other': this ox can't; train and export again"),
         ({"pixels": None}, "model.json: pixels is None"),
     ],
 )
