@@ -140,7 +140,8 @@ class Classifier:
         self.asked_batch = _count("batch_size", batch_size, MOST_ASKED)
         if not self.rule.crop:
             raise UsageError(
-                f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; train again, or use the ox that made it"
+                f"run {run.path} resizes by {self.rule.resize!r}: this ox can't; train again, "
+                "or use the ox that made it"
             )
         try:
             self.session = Session(run.onnx_file, self.rule.shape, len(self.classes), threads=self.threads)

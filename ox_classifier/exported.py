@@ -53,7 +53,8 @@ class Exported:
         _refuse(self.path / MODEL, CHECK(self.config))
         if not self.rule.crop:
             raise UsageError(
-                f"{self.path} resizes by {self.rule.resize!r}: this ox can't; train and export again, or use the ox that made it"
+                f"{self.path} resizes by {self.rule.resize!r}: this ox can't; train and export again, "
+                "or use the ox that made it"
             )
         self._refuse_outside(self.config["files"])
 
