@@ -54,7 +54,7 @@ def train(
     ] = "auto",
     arch: Annotated[Arch, _option(NETWORK, "--arch", "--model", told="The network; ox arch tells more.")] = "lenet",
     image_size: Annotated[
-        int | None, _option(NETWORK, "--image-size", "--imgsz", told="Pixels a side; 112 is enough for vgg16 on marks.")
+        int | None, _option(NETWORK, "--image-size", "--imgsz", told="Pixels a side; 96 is enough for vgg16 on marks.")
     ] = None,
     color: Annotated[Color | None, _option(NETWORK, "--color", told="Colour mode of the network's input.")] = None,
     crop: Annotated[
