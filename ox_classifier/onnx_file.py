@@ -15,9 +15,9 @@ from ox_classifier.errors import UsageError
 
 MOST_FIELDS = 1_000_000  # a network of 340 nodes has some 5,000
 OPERATORS = frozenset(  # none that repeats something or calls another graph
-    "Add AveragePool BatchNormalization Cast Clip Concat Constant Conv Div Elu Flatten Gather Gemm "
-    "GlobalAveragePool HardSigmoid HardSwish Identity LeakyRelu LpNormalization MatMul MaxPool Mul Pad ReduceMean Relu "
-    "Reshape Sigmoid Slice Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze DequantizeLinear QuantizeLinear".split()
+    "Add AveragePool BatchNormalization Cast Clip Concat Constant Conv Div Elu Flatten Gather Gemm GlobalAveragePool "
+    "HardSigmoid HardSwish Identity LeakyRelu LpNormalization MatMul MaxPool Mean Mul Pad ReduceMean Relu Reshape "
+    "Sigmoid Slice Softmax Sqrt Squeeze Sub Tanh Transpose Unsqueeze DequantizeLinear QuantizeLinear".split()
 )
 STANDARD = ("", "ai.onnx")
 # message → field → what it holds: another message, or a name that is checked

@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from ox_classifier.networks import bases, onnx_export
 from ox_classifier.networks.builders import BUILDERS
-from ox_classifier.networks.onnx_export import NotAChainError
+from ox_classifier.networks.onnx_export import NotWrittenError
 
 pytestmark = pytest.mark.tensorflow
 
@@ -42,7 +42,7 @@ def test_the_logits_are_what_the_probabilities_are_made_of(arch, classes):
 def test_the_logits_of_a_head_that_learns_from_outliers(tmp_path):
     keras.utils.set_random_seed(1)
     model = bases.build("vgg16", (32, 32, 3), 3, weights="none", outliers=True)[0]
-    onnx_export.from_chain(model)  # and not by way of tf2onnx
+    onnx_export.from_layers(model)  # and not by way of tf2onnx
     pixels = np.random.default_rng(0).random((4, 32, 32, 3), np.float32)
     raw = model(pixels, training=False).numpy()
     np.testing.assert_allclose(softmax(onnx_export.logits(model, pixels), axis=1), raw, atol=1e-6)
@@ -51,15 +51,15 @@ def test_the_logits_of_a_head_that_learns_from_outliers(tmp_path):
 
 @pytest.mark.parametrize("axis", [1, 2])
 def test_a_softmax_over_places_is_no_answer(axis):
-    with pytest.raises(NotAChainError):
-        onnx_export.from_chain(keras.Sequential([keras.Input((8, 8, 4)), layers.Conv2D(2, 1), layers.Softmax(axis)]))
+    with pytest.raises(NotWrittenError):
+        onnx_export.from_layers(keras.Sequential([keras.Input((8, 8, 4)), layers.Conv2D(2, 1), layers.Softmax(axis)]))
 
 
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("arch", BUILDERS)
 def test_every_network_of_the_course(arch, classes, tmp_path):
     model = BUILDERS[arch]((29, 26, 3), classes, dropout=0.3)
-    onnx_export.from_chain(model)  # and not by way of tf2onnx
+    onnx_export.from_layers(model)  # and not by way of tf2onnx
     check(model, tmp_path / "model.onnx")
 
 
@@ -75,7 +75,7 @@ def test_every_network_of_the_course(arch, classes, tmp_path):
 )
 def test_the_settings_of_each_layer(middle, tmp_path):
     model = keras.Sequential([keras.Input((11, 12, 3)), *middle])
-    onnx_export.from_chain(model)
+    onnx_export.from_layers(model)
     check(model, tmp_path / "model.onnx")
 
 
@@ -92,8 +92,8 @@ def test_what_is_no_plain_chain_is_refused(kind):
         out = layers.Conv2D(4, 1, groups=2)(entry)
     else:
         out = layers.GlobalAveragePooling2D(keepdims=True)(entry)
-    with pytest.raises(NotAChainError):
-        onnx_export.from_chain(keras.Model(entry, out))
+    with pytest.raises(NotWrittenError):
+        onnx_export.from_layers(keras.Model(entry, out))
 
 
 def test_a_branching_network_goes_through_tf2onnx(tmp_path):
@@ -106,7 +106,7 @@ def test_nothing_half_written_stays(tmp_path, monkeypatch):
     def fail(model):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(onnx_export, "from_chain", fail)
+    monkeypatch.setattr(onnx_export, "from_layers", fail)
     with pytest.raises(OSError, match="No space"):
         onnx_export.write(BUILDERS["mlp1"]((4, 4, 1), 2), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

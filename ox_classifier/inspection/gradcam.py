@@ -18,6 +18,7 @@ PASSIVE = (
     keras.layers.ZeroPadding2D,
     keras.layers.Rescaling,
     keras.layers.UnitNormalization,
+    keras.layers.Average,
 )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from ox_classifier.networks import second_look
 from ox_classifier.networks import weights as weight_files
 from ox_classifier.networks.builders import ImageShape, ModelError
 from ox_classifier.networks.weights import Origin
@@ -31,7 +32,8 @@ class Base:
     application: Callable[..., keras.Model]
     convention: Callable[[keras.KerasTensor], keras.KerasTensor]  # pixels in [0, 1] → the values it was trained on
     pooling: str | None = "avg"  # None: the head gets the whole last feature map, as in the exercise
-    evened: bool = False  # the head gets evened features, which must not be negative: see `_evened`
+    evened: bool = False  # the head gets evened features, which must not be negative: see `_evening`
+    twice: bool = False  # pictures that are large enough are seen a second time, made small: see `second_look`
     smallest: int = 32
 
 
@@ -94,11 +96,17 @@ def build(
     _check(arch, base, image_shape, num_classes, dropout)
     pixels = keras.Input(image_shape, name="pixels")
     # built on our input, not called as a layer: Grad-CAM and feature maps need one flat graph (tensorflow#44462)
-    under = base.application(
-        include_top=False, weights=None, input_tensor=base.convention(pixels), pooling=base.pooling
-    )
+    shown = base.convention(pixels)
+    under = base.application(include_top=False, weights=None, input_tensor=shown, pooling=base.pooling)
     frozen = keras.Model(pixels, under.output, name=arch)
-    features = _evened(under.output) if base.evened else under.output
+    evening = _evening() if base.evened else []
+    features = under.output
+    for step in evening:
+        features = step(features)
+    if base.twice and second_look.fits(image_shape):
+        before = keras.Model(pixels, shown).layers
+        own = [layer for layer in under.layers if layer not in before]
+        features = second_look.joined(shown, [*own, *evening], features)
     origin = weight_files.load(frozen, arch, weights)
     for layer in frozen.layers:
         layer.trainable = False  # batch normalisation then uses its stored statistics
@@ -131,18 +139,21 @@ def _check(arch: str, base: Base, image_shape: ImageShape, num_classes: int, dro
         raise ModelError(f"dropout {dropout} is no rate: choose --dropout from 0 up to, but not including, 1")
 
 
-def _evened(features: keras.KerasTensor) -> keras.KerasTensor:
-    """Square roots of the features, 0 for 0, made equally long at each place of the picture; takes no parameters.
+def _evening() -> list[Callable[[keras.KerasTensor], keras.KerasTensor]]:
+    """The steps to the features' square roots, 0 for 0, made equally long at each place; they take no parameters.
 
     The roots keep a few strong features from hiding the many weak ones: on drawn and on real marks a quarter to a half
     of the wrong answers disappeared. The equal length keeps a place full of texture from speaking louder than a stroke,
     so that a head can learn to be undecided on what it has never seen.
     Source: Perronnin et al. 2010, "Improving the Fisher Kernel for Large-Scale Image Classification", sections 3.1-3.2.
     """
-    x = layers.Rescaling(1.0, offset=ROOT_FROM, name="root_from")(features)  # at 0 a square root's gradient is infinite
-    x = layers.Rescaling(1.0, offset=-(ROOT_FROM**0.5), name="root")(keras.ops.sqrt(x))
-    x = layers.UnitNormalization(axis=-1, dtype="float32", name="one_length")(x)  # float16 would make NaN of zeros
-    return layers.Rescaling(LENGTH, dtype="float32", name="evened")(x)
+    return [
+        layers.Rescaling(1.0, offset=ROOT_FROM, name="root_from"),  # at 0 a square root's gradient is infinite
+        keras.ops.sqrt,
+        layers.Rescaling(1.0, offset=-(ROOT_FROM**0.5), name="root"),
+        layers.UnitNormalization(axis=-1, dtype="float32", name="one_length"),  # float16 would make NaN of zeros
+        layers.Rescaling(LENGTH, dtype="float32", name="evened"),
+    ]
 
 
 def _blue_green_red(pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -159,7 +170,7 @@ def _to_255(pixels: keras.KerasTensor) -> keras.KerasTensor:
 
 
 BASES: dict[str, Base] = {
-    "vgg16": Base(keras.applications.VGG16, _blue_green_red, pooling=None, evened=True),
+    "vgg16": Base(keras.applications.VGG16, _blue_green_red, pooling=None, evened=True, twice=True),
     "mobilenetv2": Base(keras.applications.MobileNetV2, _minus_one_to_one),
     "efficientnetv2b0": Base(keras.applications.EfficientNetV2B0, _to_255),  # normalises inside
     "resnet50v2": Base(keras.applications.ResNet50V2, _minus_one_to_one),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # the augmenter's settings that decide a view's pixels, beside the transform drawn for it
 SETTINGS = ("rescale", "fill_mode", "cval", "interpolation_order", "samplewise_center", "samplewise_std_normalization")
-FORMAT = 4  # raise it when the same key would mean another view
+FORMAT = 5  # raise it when the same key would mean another view
 
 
 class Images(Protocol):

@@ -20,10 +20,10 @@ GROWTH = 4  # Keras stores without compression: what unpacks to far more than it
 DEPTH = 100
 MOST_GROUPS = 20_000
 LAYERS = frozenset(  # those that only compute; none that runs code, loads a file or calls another framework
-    "Activation Add AveragePooling2D BatchNormalization Conv2D Dense DepthwiseConv2D Dropout ELU Flatten GaussianNoise "
-    "GlobalAveragePooling2D GlobalMaxPooling2D GroupNormalization Identity InputLayer LayerNormalization LeakyReLU "
-    "MaxPooling2D Multiply Normalization PReLU ReLU Rescaling Reshape SeparableConv2D Softmax SpatialDropout2D "
-    "UnitNormalization ZeroPadding2D".split()
+    "Activation Add Average AveragePooling2D BatchNormalization Conv2D Dense DepthwiseConv2D Dropout ELU Flatten "
+    "GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D GroupNormalization Identity InputLayer "
+    "LayerNormalization LeakyReLU MaxPooling2D Multiply Normalization PReLU ReLU Rescaling Reshape SeparableConv2D "
+    "Softmax SpatialDropout2D UnitNormalization ZeroPadding2D".split()
 )
 KNOWN = {
     "keras": ("DTypePolicy", "Sequential"),

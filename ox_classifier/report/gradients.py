@@ -16,14 +16,18 @@ class NotKnownError(ValueError):
 
 
 class Node:
-    """One node of the chain: its kind, the name of what flows through it, its constants and attributes."""
+    """One node of the chain: its kind, the name of what flows through it, its constants and attributes.
+
+    Of several values whose mean it gives, what is followed is the first.
+    """
 
     def __init__(self, node: onnx.NodeProto, constants: Mapping[str, np.ndarray]):
         flowing = [name for name in node.input if name and name not in constants]
-        if len(flowing) != 1 or node.op_type not in BACKWARD:
+        if (len(flowing) != 1 and node.op_type != "Mean") or node.op_type not in BACKWARD:
             raise NotKnownError(node.op_type)
         self.kind, self.input, self.output = node.op_type, flowing[0], node.output[0]
         self.first = node.input[0] == self.input
+        self.branches = len(flowing)
         self.constants = [constants[name] for name in node.input if name and name in constants]
         self.attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
 
@@ -144,6 +148,7 @@ BACKWARD: dict[str, Backward] = {
     ),
     "Sqrt": lambda gradient, _x, y, _node: gradient / (2 * y),
     "LpNormalization": _to_unit,
+    "Mean": lambda gradient, x, y, node: _same(gradient, x, y, node) / np.float32(node.branches),
     "Identity": _same,
     "Flatten": _reshaped,
     "Reshape": _reshaped,

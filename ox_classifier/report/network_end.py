@@ -21,6 +21,7 @@ PASSED = (
     "MaxPool",
     "Sqrt",
     "LpNormalization",
+    "Mean",
     "Identity",
     "Transpose",
     "Flatten",
