@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 CHANNELS = {"rgb": 3, "grayscale": 1, "rgba": 4}  # with alpha only where Keras' ImageDataGenerator is asked for it
 STRETCHED = "stretch-bilinear-antialiased"
-INK_CROPPED = "ink-located-3-bilinear-antialiased"  # a run by an earlier rule, ink-located-2 or ink-crop, is refused
+INK_CROPPED = "ink-located-4-bilinear-antialiased"  # a run by an earlier rule, ink-located-3 or ink-crop, is refused
 RESIZES = {"none": STRETCHED, "ink": INK_CROPPED}  # by --crop
-DECODING = 6  # raise it when a rule makes other pixels of a file than before: what caches keep goes by it
+DECODING = 7  # raise it when a rule makes other pixels of a file than before: what caches keep goes by it
 
 
 @dataclass(frozen=True)

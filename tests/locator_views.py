@@ -21,24 +21,27 @@ PIECES = 80  # of a photograph
 UNIT = (0.0, 0.0, 1.0, 1.0)
 
 
-def drawn(seed: int, count: int, *, other: float, framed: float, kept: Path | None = None) -> tuple:
+def drawn(
+    seed: int, count: int, *, other: float, framed: float, letters: bool = False, kept: Path | None = None
+) -> tuple:
     """Views, uint8 of shape (n, 64, 64), and places, float32 of shape (n, 3): x, y and half, in shares of the view.
 
     A share `other` of the pictures shows what is no mark; `framed` of the marks have a frame, of the others as many as
-    chance has it. What was drawn once is read from the file `kept`; remove it after a change of these numbers.
+    chance has it. With `letters`, written marks are letters of joined writing. What was drawn once is read from the
+    file `kept`; remove it after a change of these numbers.
     """
     if kept and kept.exists():
         with np.load(kept) as stored:
             return stored["views"].reshape(-1, locator.VIEW, locator.VIEW), stored["targets"].reshape(-1, 3)
     with ProcessPoolExecutor() as workers:
-        rows = list(workers.map(partial(_views, seed, other, framed), range(count), chunksize=25))
+        rows = list(workers.map(partial(_views, seed, other, framed, letters), range(count), chunksize=25))
     views, places = (np.concatenate(part) for part in zip(*rows, strict=True))
     if kept:
         np.savez_compressed(kept, views=views, targets=places)
     return views, places
 
 
-def _views(seed: int, other: float, framed: float, number: int) -> tuple[np.ndarray, np.ndarray]:
+def _views(seed: int, other: float, framed: float, letters: bool, number: int) -> tuple[np.ndarray, np.ndarray]:
     """The views of one picture, and the places in them."""
     rng = np.random.default_rng((seed, number))
     found = _fonts()
@@ -49,8 +52,8 @@ def _views(seed: int, other: float, framed: float, number: int) -> tuple[np.ndar
     else:
         job = make.Job(seed, "", make.LABELS[number % 2], number, names[number // 2 % len(names)], "all")
         some = True if rng.random() < framed else None
-        joined = True if rng.random() < JOINED else None
-        data, _, about = make.draw(job, found, framed=some, joined=joined, cut_out=CUT_OUT)
+        joined = True if rng.random() < JOINED or letters else None
+        data, _, about = make.draw(job, found, framed=some, joined=joined, letter=letters, cut_out=CUT_OUT)
     grey = images.open_picture(data).image.convert("L")
     place, size, found_views, places = about["place"], np.array(grey.size), [], []
     for low, high in _parts(place, rng):

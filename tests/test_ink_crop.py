@@ -60,8 +60,8 @@ def test_of_a_picture_without_ink_all_is_kept(pixels):
     assert ink_crop.region(Image.fromarray(pixels.astype(np.uint8))) == (0, 0, 70, 50)
 
 
-SCORES = [(0.2, 0.95, True), (0.2, 0.7, False), (0.9, 0.6, True), (0.9, 0.5, False), (0.15, 1.0, False)]
-ON_PLAIN = [(0.1, 0.95, True), (0.1, 0.7, False), (0.15, 0.56, True), (0.15, 0.54, False)]
+SCORES = [(0.22, 0.95, True), (0.22, 0.7, False), (0.9, 0.65, True), (0.9, 0.55, False), (0.18, 1.0, False)]
+ON_PLAIN = [(0.1, 0.95, True), (0.1, 0.7, False), (0.15, 0.61, True), (0.15, 0.59, False)]
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,22 @@ ON_PLAIN = [(0.1, 0.95, True), (0.1, 0.7, False), (0.15, 0.56, True), (0.15, 0.5
 )
 def test_a_first_look_in_doubt_counts_where_the_second_is_sure(monkeypatch, first, second, cut, plain):
     """Both looks together must be sure enough, less so where the rest is one ground, and the second by itself."""
-    seen = iter([locator.Found(first, 0.5, 0.5, 0.2), locator.Found(second, 0.5, 0.5, 0.2)])
+    seen = iter([locator.Found(score, 0.5, 0.5, 0.2) for score in (first, second, 1.0)])
     monkeypatch.setattr(ink_crop, "_find", lambda view: next(seen))
     busy = np.random.default_rng(0).integers(0, 256, (90, 90)).astype(np.uint8)
     image = ring(90, 45, 45, 8) if plain else Image.fromarray(busy)
     assert (ink_crop.region(image) != (0, 0, 90, 90)) is cut
+
+
+@pytest.mark.parametrize(
+    ("third", "place"), [(0.61, (30.48, 27.05, 37.48, 34.05)), (0.59, (28.625, 28.625, 37.375, 37.375))]
+)
+def test_a_third_look_measures_the_mark_if_it_sees_one(monkeypatch, third, place):
+    """From 1.4 times the mark's size: 20 of 66 pixels, of them 7, of these 9.8, of them 5.6; with a quarter of room."""
+    seen = iter([locator.Found(0.9, 0.5, 0.5, 20 / 132 / 1.9), locator.Found(0.9, 0.5, 0.5, 0.175)])
+    seen = iter([*seen, locator.Found(third, 0.6, 0.25, 2 / 7)])
+    monkeypatch.setattr(ink_crop, "_find", lambda view: next(seen))
+    assert ink_crop.region(ring(66, 33, 33, 8)) == pytest.approx(place)
 
 
 def test_ink_everywhere_keeps_nearly_all():
@@ -186,7 +197,7 @@ def test_a_mark_fainter_than_the_box_about_it_is_seen_whole(ink):
 
 @pytest.mark.parametrize("gap", [20, 60, 110])
 def test_a_broken_ring_that_leaves_the_picture_is_no_frame(gap):
-    """Nor are an X whose arms leave the picture, with a speck between them, and a square drawn as an O."""
+    """Nor is an X whose arms leave the picture, with a speck between them."""
     image = Image.new("L", (200, 200), 240)
     draw = ImageDraw.Draw(image)
     draw.arc((30, 30, 230, 230), gap, 360 - gap // 3, 10, 9)
@@ -200,10 +211,23 @@ def test_a_broken_ring_that_leaves_the_picture_is_no_frame(gap):
     draw.ellipse((20, 90, 20 + gap // 4, 90 + gap // 4), outline=10)
     assert np.subtract(*np.array(ink_crop.region(image))[[2, 0]]) > 180
 
-    image = Image.new("L", (200, 200), 240)
-    draw = ImageDraw.Draw(image)
-    draw.rectangle((40, 40, 160, 160), outline=10, width=gap // 7)
-    assert np.subtract(*np.array(ink_crop.region(image))[[2, 0]]) > 90
+
+@pytest.mark.parametrize("width", [2, 4, 8, 15])
+def test_a_square_drawn_by_hand_as_an_o_is_no_frame(width):
+    """One drawn with a ruler is: an empty box is printed like that."""
+    held = 0
+    for seed in range(20):
+        rng, points = np.random.default_rng(seed), []
+        corners = np.array([(40, 40), (160, 40), (160, 160), (40, 160)]) + rng.normal(0, 8, (4, 2))
+        along = np.linspace(0, 1, 12)[:, None]
+        for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            bow = 4 * along * (1 - along) * rng.normal(0, 4, 2)
+            points += (start + along * (end - start) + bow).ravel().tolist()
+        image = Image.new("L", (200, 200), 240)
+        ImageDraw.Draw(image).line(points, fill=10, width=width)
+        left, _, right, _ = ink_crop.region(image)
+        held += right - left >= 118
+    assert held >= 16, held
 
 
 def test_reading_cuts_before_it_resizes_and_a_large_jpeg_keeps_its_detail(tmp_path):
@@ -222,16 +246,16 @@ def test_reading_cuts_before_it_resizes_and_a_large_jpeg_keeps_its_detail(tmp_pa
     np.testing.assert_array_equal(pixels, from_jpeg)
 
 
-# in bundled images, by the crop of `DECODING` 5
+# in bundled images, by the crop of `DECODING` 7
 PLACES = {
-    "o/00005.jpg": (48.4, 30.9, 176.0, 158.5),
-    "o/00010.png": (25.7, 15.8, 120.1, 110.3),
-    "o/00030.png": (22.7, 5.8, 126.9, 110.1),
-    "o/00040.png": (25.1, 20.0, 148.6, 143.5),
+    "o/00005.jpg": (40.3, 25.9, 176.0, 161.6),
+    "o/00010.png": (24.0, 16.0, 119.9, 111.8),
+    "o/00030.png": (27.9, 5.4, 124.5, 102.0),
+    "o/00040.png": (23.1, 19.9, 147.6, 144.4),
     "o/00042.jpg": (0.0, 0.0, 150.0, 150.0),
-    "x/00010.jpg": (6.6, 10.3, 63.5, 67.2),
+    "x/00010.jpg": (6.2, 8.5, 63.7, 66.1),
     "x/00020.png": (0.0, 0.0, 11.0, 11.0),
-    "x/00040.png": (9.9, 22.1, 89.1, 101.3),
+    "x/00040.png": (6.7, 18.5, 88.0, 99.8),
 }
 
 
@@ -242,4 +266,4 @@ def test_another_crop_does_not_find_the_pixels_that_an_older_one_kept():
             found = ink_crop.region(image.convert("RGB"))
         told = f"{name}: raise DECODING in ox_classifier/pixels.py, then renew this table"
         assert found == pytest.approx(place, abs=0.1), told
-    assert DECODING == 6
+    assert DECODING == 7

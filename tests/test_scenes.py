@@ -139,6 +139,20 @@ def test_joined_draws_the_same_mark_with_strokes_that_lead_to_it_or_without():
         assert about["place"] == without["place"] and joined != plain
 
 
+def test_a_letter_of_joined_writing_is_small_and_its_strokes_are_long():
+    lengths = []
+    for number in range(60):
+        job = make.Job(3, "", "ox"[number % 2], number, "memo", "all")
+        _, _, about = make.draw(job, framed=False, joined=True, letter=True)
+        assert about["parameters"].get("joined") and about["parameters"]["size"] <= 0.24
+        sampler = Sampler((number,), joined=True, letter=True)
+        strokes, _, _ = surroundings.mark("o", sampler, 150)
+        half = float(sampler.drawn["size"]) * 150
+        points = np.concatenate(strokes) - [sampler.drawn[axis] * 150 for axis in "xy"]
+        lengths.append(np.abs(points[:, 0]).max() / half - 1)
+    assert 1 < np.median(lengths) < 4
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_as_many_marks_are_cut_out_as_asked_for(share):
     for number in range(12):

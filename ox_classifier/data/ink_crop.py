@@ -9,10 +9,11 @@ from ox_classifier.data import locator
 
 FAINT = 8.0  # grey levels: where all of a picture, or of a part, differs by no more, there is no ink
 # how sure the second look must be that there is a mark, and both together, as a product; else all is looked at
-SURE, LIKELY = 0.55, 0.18
+SURE, LIKELY = 0.6, 0.2
 LIKELY_ON_PLAIN = 0.08  # where no more than PLAIN of a picture stands out, by more than APART of what it differs by
 PLAIN, APART = 0.15, 0.2
-CLOSER = 1.9  # of the mark's size: the second look, which measures it
+CLOSER = 1.9  # of the mark's size: the second look, which says whether it is a mark
+CLOSEST = 1.4  # of the mark's size: the third look, which measures it
 ROOM = 1.25  # of the mark's size: what is kept
 ZOOM = 6.0  # at most, of each look
 
@@ -23,8 +24,9 @@ def region(image: Image.Image) -> Box:
     """The part of a picture to look at, in its pixels: all of it where there is no mark, or nothing else.
 
     Both axes are taken as equally long, as a square of pixels is made of the part. A second look, at what is about the
-    mark alone, measures it, and says whether it is one: much in a photograph looks like a mark from afar. A faint mark
-    that the first look doubts may be what the second is most sure of, so that their scores count together.
+    mark alone, says whether it is one: much in a photograph looks like a mark from afar. A faint mark that the first
+    look doubts may be what the second is most sure of, so that their scores count together. A third look, from still
+    nearer, measures it, with less of a frame or of joining strokes in view.
     """
     grey = image.convert("L")
     whole = (0.0, 0.0, float(image.width), float(image.height))
@@ -34,8 +36,13 @@ def region(image: Image.Image) -> Box:
         return whole
     closer = square(whole, first, CLOSER, inside=whole)
     second = _find(view(grey, closer))
-    sure = second.score >= SURE and first.score * second.score >= least
-    return square(closer, second, ROOM, inside=whole) if sure else whole
+    if second.score < SURE or first.score * second.score < least:
+        return whole
+    closest = square(closer, second, CLOSEST, inside=whole)
+    third = _find(view(grey, closest))
+    if third.score < SURE:
+        return square(closer, second, ROOM, inside=whole)
+    return square(closest, third, ROOM, inside=whole)
 
 
 def square(part: Box, mark: locator.Found, room: float, *, inside: Box) -> Box:

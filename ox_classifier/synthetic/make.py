@@ -63,26 +63,28 @@ def draw(
     *,
     framed: bool | None = None,
     joined: bool | None = None,
+    letter: bool = False,
     cut_out: float = CUT_OUT,
 ) -> tuple[bytes, str, dict]:
     """Draw one mark, or what is none: the encoded file, its suffix, and what was drawn (for marks.csv), and where.
 
     `framed` draws the same mark with a frame around it, or without, `joined` with strokes that lead to it, or without;
-    None leaves that to chance. `cut_out` is the share of marks that are cut out and pasted on another ground, of those
-    whose frame is left to chance.
+    None leaves that to chance. With `letter` a written mark is small, flattened and leaning, as a letter of joined
+    writing is, and the strokes that lead to it are long. `cut_out` is the share of marks that are cut out and pasted on
+    another ground, of those whose frame is left to chance.
     """
     key = (job.seed, SPLITS.index(job.split), (*LABELS, OTHER).index(job.label), job.number)
     if job.label == OTHER:
         pixels, source, photo, sampler = others.draw(key, job.source, found, pool=job.pool)
         return _filed(pixels, source, sampler, photo=photo, small=True)
-    drawer = sources.SOURCES[job.source][1]
+    drawer, joining = sources.SOURCES[job.source][1], {"joined": joined, "letter": letter}
     for attempt in range(TRIES):  # whether the mark can be seen is judged without a frame that was asked for
-        sampler = Sampler((*key, attempt), job.pool, framed=None if framed is None else False, joined=joined)
+        sampler = Sampler((*key, attempt), job.pool, framed=None if framed is None else False, **joining)
         pixels = drawer(job.label, sampler, found)
         if _visible(pixels, sampler.drawn):
             break
     if framed:
-        sampler = Sampler((*key, attempt), job.pool, framed=True, joined=joined)
+        sampler = Sampler((*key, attempt), job.pool, framed=True, **joining)
         pixels = drawer(job.label, sampler, found)
     if min(pixels.shape[:2]) >= cutouts.LEAST and framed is None and sampler.happens(cut_out):
         pixels = cutouts.pasted(pixels, sampler)

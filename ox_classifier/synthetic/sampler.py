@@ -20,19 +20,27 @@ class Sampler:
     `drawn` collects what was drawn, for marks.csv. `shown` is how a camera shows it: the perspective, shape (3, 3),
     from shares of the sheet's side to shares of the picture's; None where there was no camera. `framed` says whether
     the mark stands in a frame, `joined` whether strokes lead to it as in joined writing; None leaves it to chance.
+    With `letter` it is small, flattened and leaning, as a letter of joined writing, and such strokes are long.
     """
 
     def __init__(
-        self, key: Sequence[int], pool: str = "all", *, framed: bool | None = None, joined: bool | None = None
+        self,
+        key: Sequence[int],
+        pool: str = "all",
+        *,
+        framed: bool | None = None,
+        joined: bool | None = None,
+        letter: bool = False,
     ):
-        self.key, self.pool, self.framed, self.joined = tuple(key), pool, framed, joined
+        self.key, self.pool, self.framed, self.joined, self.letter = tuple(key), pool, framed, joined, letter
         self.rng = np.random.default_rng(self.key)
         self.drawn: dict[str, object] = {}
         self.shown: np.ndarray | None = None
 
     def child(self, name: str) -> Sampler:
         """Random numbers of their own for one part of the image, whatever is drawn for the others."""
-        return Sampler((*self.key, crc32(name.encode())), self.pool, framed=self.framed, joined=self.joined)
+        key = (*self.key, crc32(name.encode()))
+        return Sampler(key, self.pool, framed=self.framed, joined=self.joined, letter=self.letter)
 
     def note(self, **values: object) -> None:
         """Remember what was drawn; numbers are kept to three digits."""

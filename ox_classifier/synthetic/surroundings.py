@@ -12,6 +12,7 @@ from ox_classifier.synthetic.strokes import curve
 
 SIZES = {"middling": (0.25, 0.42), "small": (0.12, 0.25), "large": (0.42, 0.53), "tiny": (0.03, 0.12)}
 JOINED = 0.1  # the share of marks that strokes lead to
+LETTER = (0.1, 0.24)  # a letter's half-side in joined writing, of the picture's side
 LEAST = 4.5  # pixels of a mark's half-side: in fewer an O has no hole
 
 
@@ -32,6 +33,9 @@ def mark(label: str, sampler: Sampler, side: float) -> tuple[list[np.ndarray], f
     """Strokes in pixels, the breadth of the body in pixels, and the free space around it (see `gaps`)."""
     centre, half = place(sampler, side)
     strokes, breadth = handwriting.draw(label, sampler)
+    if sampler.letter and strokes:
+        strokes, centre, half = _letter(sampler.child("letter"), strokes, half, side)
+        sampler.note(size=half / side, x=float(centre[0] / side), y=float(centre[1] / side))
     strokes = [stroke * half + centre for stroke in strokes]
     free = gaps(np.concatenate(strokes) if strokes else centre + np.array([[-half, -half], [half, half]]), side)
     joining = _joining(sampler.child("joining"), strokes, centre, half) if strokes else []
@@ -40,13 +44,28 @@ def mark(label: str, sampler: Sampler, side: float) -> tuple[list[np.ndarray], f
     return strokes + joining, breadth * half, free
 
 
+def _letter(
+    sampler: Sampler, strokes: list[np.ndarray], half: float, side: float
+) -> tuple[list[np.ndarray], np.ndarray, float]:
+    """A mark as written between other letters, flattened, leaning, turned and small; its centre and half-side."""
+    half = max(min(half, side * sampler.scale(*LETTER)), LEAST)
+    centre = side / 2 + sampler.rng.uniform(-1, 1, 2) * (side / 2 - half) * (0.45, 0.7)
+    flat, lean, turn = sampler.between(0.58, 1.0), sampler.between(-0.7, 0.2), math.radians(sampler.between(-25, 25))
+    shape = np.array([[1, 0], [lean * flat, flat]])
+    shape = shape @ [[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]
+    shaped = [stroke @ shape for stroke in strokes]
+    reach = max(np.abs(np.concatenate(shaped)).max(), 1e-3)
+    return [stroke / reach for stroke in shaped], centre, half
+
+
 def _joining(sampler: Sampler, strokes: list[np.ndarray], centre: np.ndarray, half: float) -> list[np.ndarray]:
     """The strokes that lead from the letter before and to the letter after, as in joined writing."""
     by_chance = sampler.happens(JOINED)
     if not (by_chance if sampler.joined is None else sampler.joined):
         return []
     found = []
-    for side in sampler.pick(((-1, 1), (1,), (1,), (-1,))):
+    lengths, rise = ((0.8, 4.0), (-0.9, 0.9)) if sampler.letter else ((0.25, 2.5), (-0.6, 0.7))
+    for side in sampler.pick(((-1, 1), (-1, 1) if sampler.letter else (1,), (1,), (-1,))):
         ends = np.array([stroke[at] for stroke in strokes for at in (0, -1)])
         outer = np.concatenate(strokes)
         if sampler.happens(0.5):
@@ -54,7 +73,7 @@ def _joining(sampler: Sampler, strokes: list[np.ndarray], centre: np.ndarray, ha
         else:  # from somewhere on the outer half
             reach = (outer[:, 0] - centre[0]) * side
             start = sampler.pick(outer[reach >= np.quantile(reach, 0.85)])
-        away = half * np.array([side * sampler.scale(0.25, 2.5), sampler.between(-0.6, 0.7)])
+        away = half * np.array([side * sampler.scale(*lengths), sampler.between(*rise)])
         sag = half * np.array([0, sampler.between(-0.3, 0.4)])
         found.append(curve(np.array([start, start + away * 0.5 + sag, start + away])))
     return found
