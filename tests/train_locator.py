@@ -8,11 +8,8 @@ plasma-workspace-wallpapers. With a folder, what was drawn is kept there.
 
 It learned in three sittings, not by one call of this: ten epochs and two with photographs while fewer marks were drawn
 joined and cut out (a tenth and a twentieth), then three with the same pieces of photographs from pictures as they are
-drawn now, from a rate of 6e-4 on. From there it went on twice, with letters of joined writing and pieces of 114 of the
-photographs: four epochs from 5e-4 on with 7,000 pictures of the first seed, 5,000 of the fifth and the letters, and
-seven from 8e-4 on with 29,000 of the first four, 5,000 of the fifth and the letters. What is in use is a mean of the
-weights, a fifth those before and two fifths each of these two (Wortsman et al. 2022, "Model soups", arXiv 2203.05482),
-which misplaces fewer marks of other seeds than any of the three, letters aside.
+drawn now, from a rate of 6e-4 on, and last seven from a rate of 8e-4 on, with letters of joined writing, all but 3,000
+of the 32,000 pictures of the first four seeds, 5,000 of the fifth, and pieces of 114 of those photographs.
 
 Another network looks at other parts of pictures: raise DECODING in ox_classifier/pixels.py, give INK_CROPPED another
 name, and train and measure again whatever is said of --crop ink.
