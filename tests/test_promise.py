@@ -61,11 +61,11 @@ def test_images_of_no_class_raise_the_threshold_as_far_as_they_need_and_answers_
     assert some.outliers_refused >= 0.985 * 101 and 0.545 <= some.threshold <= 0.548 + promise.STEP
     assert some.accepted == (certainty >= some.threshold).sum() and not some.kept_short
     half = promise.choose(certainty, right, 0.01, np.append(np.full(25, 0.55), np.full(25, 0.99)))
-    assert half.outliers_refused == 25 and half.accepted == 2400, "as far as a fifth: strangers are not like these"
+    assert half.outliers_refused == 25 and half.accepted == 0.79 * 3000, "as far as it may: strangers are others"
     hard = promise.choose(certainty, right, 0.01, np.full(50, 0.99))  # as sure as the marks are
     assert (hard.threshold, hard.outliers_refused) == (plain.threshold, 0)
     most = promise.choose(certainty, right, 0.01, np.linspace(0.5, 1, 500))
-    assert 0.8 * 3000 <= most.accepted < 0.8 * 3000 + promise.STEP * 3000 + 1
+    assert 0.79 * 3000 <= most.accepted < 0.79 * 3000 + promise.STEP * 3000 + 1
     said = promise.in_words(some)
     assert "of 101 images of no class that it never saw, 9" in said
 
