@@ -47,6 +47,14 @@ def test_maps_and_features_are_those_of_keras(arch, classes, tmp_path):
     np.testing.assert_allclose(alone, whole.answer(PIXELS), atol=1e-6)
 
 
+def test_the_gradient_of_a_mean_is_the_share_of_the_branch_that_is_followed():
+    """A map is scaled to its largest value, so that no test of maps sees the share."""
+    node = Node(onnx.helper.make_node("Mean", ["x", "other", "third"], ["y"]), {})
+    gradient = np.array([[3.0, -6.0]], np.float32)
+    assert node.input == "x"
+    np.testing.assert_allclose(node.backward(gradient, {"x": gradient, "y": gradient}), [[1, -2]], rtol=1e-6)
+
+
 @pytest.mark.parametrize("alpha", [None, 0.1, 0.3])
 def test_what_speaks_against_a_class_counts_as_onnx_has_it(alpha):
     """One gradient over both sides of 0, as in the looks of one picture; 0.01 is ONNX' own default."""

@@ -7,6 +7,7 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
+from ox_classifier import onnx_file
 from ox_classifier.inspection.gradcam import grad_cam
 from ox_classifier.networks import bases, onnx_export, saved, second_look, transfer
 from ox_classifier.report.network_end import NetworkEnd
@@ -96,6 +97,7 @@ def test_every_file_answers_alike_and_has_the_weights_once(network, tmp_path):
     expected = network.predict_on_batch(PIXELS)
     onnx_export.from_layers(network)  # and not by way of tf2onnx
     onnx_export.write(network, tmp_path / "model.onnx")
+    onnx_file.check(tmp_path / "model.onnx")
     answers = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(None, {"pixels": PIXELS})[0]
     np.testing.assert_allclose(answers, expected, atol=1e-5)
     network.save(tmp_path / "model.keras")

@@ -52,7 +52,7 @@ def _small(shown: keras.KerasTensor) -> keras.KerasTensor:
         samples = side // math.gcd(side, wanted)
         if samples > SAMPLES:
             samples = max(SAMPLES, -(-side // wanted))
-        nearest = (2 * np.arange(wanted * samples) + 1) * side // (2 * wanted * samples)
+        nearest = np.arange(wanted * samples) * side // (wanted * samples)
         shown = keras.ops.take(shown, nearest.tolist(), axis=axis)
         shown = layers.AveragePooling2D((samples, 1) if axis == 1 else (1, samples), name=f"smaller_{axis}")(shown)
     return shown
